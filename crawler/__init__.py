@@ -1,0 +1,50 @@
+"""A threaded web crawler with its own full-text search, in one SQLite file.
+
+    from crawler import Config, crawl, search
+
+    report = crawl(Config(seeds=("https://docs.example.org/",), depth=2, db="docs.db"))
+    for hit in search("producer consumer", db="docs.db").results:
+        print(hit.title, hit.href)
+
+Nothing is imported until it is used, so that a search does not wait for the crawler.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from crawler.config import Config as Config
+    from crawler.errors import CrawlerError as CrawlerError
+    from crawler.errors import IndexFileError as IndexFileError
+    from crawler.errors import SeedError as SeedError
+    from crawler.errors import UsageError as UsageError
+    from crawler.pipeline import Progress as Progress
+    from crawler.pipeline import Report as Report
+    from crawler.pipeline import crawl as crawl
+    from crawler.hits import Hit as Hit
+    from crawler.hits import Results as Results
+    from crawler.hits import search as search
+
+_HOME = {
+    "Config": "config",
+    "CrawlerError": "errors",
+    "Hit": "hits",
+    "IndexFileError": "errors",
+    "Progress": "pipeline",
+    "Report": "pipeline",
+    "Results": "hits",
+    "SeedError": "errors",
+    "UsageError": "errors",
+    "crawl": "pipeline",
+    "search": "hits",
+}
+
+__all__ = ["Config", "CrawlerError", "Hit", "IndexFileError", "Progress", "Report", "Results", "SeedError", "UsageError", "crawl", "search"]  # noqa: E501
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,0 +1,60 @@
+"""Which network addresses may be connected to. Pure: text in, verdict out.
+
+A page can name any host, and any host name can point at the machines behind the user's own firewall. So the verdict
+falls on the address actually connected to, at every connection: pages, redirects and robots.txt alike.
+"""
+
+import ipaddress
+from collections.abc import Iterable
+
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052
+# Shared, benchmarking and reserved ranges that older Python releases call global.
+_NOT_GLOBAL = tuple(map(ipaddress.ip_network, ("100.64.0.0/10", "192.0.0.0/24", "198.18.0.0/15", "64:ff9b:1::/48")))
+
+
+def is_loopback(hostname: str) -> bool:
+    """Whether a host name or address means this very machine (RFC 6761 §6.3 for `localhost`)."""
+    if hostname == "localhost" or hostname.endswith(".localhost"):
+        return True
+    address = _parse(hostname)
+    return address is not None and address.is_loopback
+
+
+def is_public(address: str) -> bool:
+    """Whether an address is globally reachable, also after taking it out of the IPv6 forms that can wrap an IPv4."""
+    parsed = _parse(address)
+    if parsed is None:
+        return False
+    return parsed.is_global and not parsed.is_multicast and not any(parsed in net for net in _NOT_GLOBAL if net.version == parsed.version)
+
+
+class Guard:
+    """Decides whether an address may be connected to: public ones, and those that the seeds' own hosts have.
+
+    Immutable after construction, so that all threads share one.
+    """
+
+    def __init__(self, exempt: Iterable[str] = (), *, allow_private: bool = False) -> None:
+        self._exempt = frozenset(exempt)
+        self._allow_private = allow_private
+
+    def allows(self, address: str) -> bool:
+        return self._allow_private or address in self._exempt or is_public(address)
+
+    def __repr__(self) -> str:
+        return f"<Guard allows {'all' if self._allow_private else f'public and {sorted(self._exempt)}'}>"
+
+
+def _parse(address: str) -> _Address | None:
+    try:
+        parsed: _Address = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed in _NAT64:
+            return ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
+        wrapped = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo[1] if parsed.teredo else None)
+        return wrapped or parsed
+    return parsed

@@ -1,0 +1,77 @@
+"""From bytes to text, as browsers do it: byte order mark, HTTP header, `<meta>` prescan, then a detector.
+
+Source of the order and of the labels: WHATWG HTML, "determining the character encoding", and WHATWG Encoding §4.2.
+"""
+
+import codecs
+import re
+
+_PRESCAN = 1024  # bytes that a browser looks through for <meta charset>
+_SAMPLE = 64 * 1024  # bytes given to the detector, whose time grows with them
+
+_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+
+# Where the web means something else than the name says (WHATWG Encoding), in Python's spelling of both.
+_MEANT = {
+    "ascii": "cp1252",
+    "iso8859-1": "cp1252",
+    "iso8859-9": "cp1254",
+    "iso8859-11": "cp874",
+    "tis-620": "cp874",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "big5": "big5hkscs",
+    "utf-16": "utf-16-le",
+}
+
+_META = re.compile(rb"""<meta[^>]{0,512}?charset\s{0,8}=\s{0,8}["']?\s{0,8}([a-z0-9_:.+-]{2,40})""", re.I)
+_HEADER = re.compile(r"""charset\s{0,8}=\s{0,8}["']?\s{0,8}([a-z0-9_:.+-]{2,40})""", re.I)
+
+
+def codec(label: str) -> str | None:
+    """Python's name of the encoding that a label means on the web, None when there is none or it is unsafe."""
+    try:
+        found = codecs.lookup(label.strip())
+    except (LookupError, ValueError):  # ValueError: a NUL in the label
+        return None
+    # utf-7 and the rest that is not a character encoding of the web (rot13, base64, idna …) were used in attacks.
+    if not found._is_text_encoding or found.name in {"utf-7", "idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"}:
+        return None
+    return _MEANT.get(found.name, found.name)
+
+
+def encoding_of(body: bytes, content_type: str = "") -> str:
+    """Python's name of the encoding of a document. Never raises.
+
+    `content_type` is the value of the HTTP header. A valid UTF-8 document without any declaration is UTF-8; what
+    is left goes to the detector, and what that cannot tell is windows-1252.
+    """
+    for bom, name in _BOMS:
+        if body.startswith(bom):
+            return name
+    if (declared := _HEADER.search(content_type)) and (name := codec(declared[1])):
+        return name
+    if declared_inside := _META.search(body[:_PRESCAN]):
+        name = codec(declared_inside[1].decode("ascii"))
+        if name:  # a meta that could be read as ASCII cannot be UTF-16: WHATWG HTML says UTF-8 is meant
+            return "utf-8" if name.startswith("utf-16") else name
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return _detected(body[:_SAMPLE])
+    return "utf-8"
+
+
+def decode(body: bytes, content_type: str = "") -> tuple[str, str]:
+    """`(text, encoding)`; bytes that the encoding has no character for become U+FFFD."""
+    name = encoding_of(body, content_type)
+    return body.decode(name, "replace").removeprefix("\ufeff"), name
+
+
+def _detected(sample: bytes) -> str:
+    from charset_normalizer import from_bytes  # slow to load, and hardly ever needed
+
+    best = from_bytes(sample).best()
+    return (codec(best.encoding) if best else None) or "cp1252"

@@ -1,0 +1,377 @@
+"""One GET: an absolute deadline, a cap on the decoded body, redirects reported instead of followed.
+
+The transport is requests' HTTP adapter without the session around it, whose redirects, cookies and environment
+(.netrc, proxy variables) must not act here. Our own connections check the address they connect to, and hold every
+single read against the deadline of the whole request: requests' timeout alone is per read, and a server that drips
+a byte a second would hold a thread for ever.
+"""
+
+import contextlib
+import errno
+import socket
+import ssl
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from http.client import HTTPException
+from typing import Any, Final, Self
+
+import certifi
+import requests
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import DecodeError, HTTPError, IncompleteRead, ProtocolError, ReadTimeoutError
+
+from crawler.addresses import Guard
+from crawler.errors import CrawlerError
+from crawler.urls import origin
+
+CONNECT_TIMEOUT: Final = 10.0  # seconds
+_CHUNK: Final = 256 * 1024  # bytes decoded at a time; a decompression bomb is seen after the first
+_SMALL: Final = 16 * 1024  # bytes of an unwanted body that are read to keep the connection
+_SNIFF: Final = 512  # bytes looked at to tell text from data
+_ENCODINGS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "identity", ""})
+_HTML = frozenset({"text/html", "application/xhtml+xml"})
+_UNTOLD = frozenset({"", "application/octet-stream", "application/x-unknown", "unknown/unknown", "*/*"})
+
+
+class FetchError(CrawlerError):
+    """A GET that gave no usable reply. `reason` is a short code, `transient` says whether trying again may help."""
+
+    def __init__(self, reason: str, detail: str, *, transient: bool = False) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+        self.transient = transient
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The reply to one GET."""
+
+    url: str
+    status: int
+    headers: CaseInsensitiveDict[str]
+    body: bytes
+    """Decoded, at most `max_size` bytes; empty when the status is not 2xx or the content is neither HTML nor text."""
+    kind: str
+    """`html`, `text`, or `other` for what was not read."""
+    truncated: bool
+    """Whether the body was longer than `max_size`, and what is here is its beginning."""
+    seconds: float
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("Content-Type", "")
+
+    @property
+    def location(self) -> str | None:
+        """Where a redirect points, as the server wrote it; None when this is no redirect."""
+        if self.status not in (301, 302, 303, 307, 308):
+            return None
+        # http.client reads headers as Latin-1; a server that sends UTF-8 there means UTF-8.
+        raw = self.headers.get("Location", "").encode("latin-1", "replace")
+        return raw.decode("utf-8", "replace")
+
+
+class Fetcher:
+    """Fetches URLs one after another over kept connections. Belongs to the thread that made it."""
+
+    def __init__(
+        self,
+        *,
+        user_agent: str,
+        timeout: float,
+        max_size: int,
+        guard: Guard,
+        headers: dict[str, str] | None = None,
+        header_origins: frozenset[str] = frozenset(),
+    ) -> None:
+        """`timeout` is in seconds for a whole GET, `max_size` in decoded bytes.
+
+        `headers` of the user's own go to the origins named, and nowhere else.
+        """
+        self._timeout = timeout
+        self._max_size = max_size
+        self._line = _Line(guard)
+        self._adapter = _Adapter(self._line)
+        self._own_headers = headers or {}
+        self._header_origins = header_origins
+        self._headers = {
+            "User-Agent": user_agent,
+            "Accept": "text/html,application/xhtml+xml,text/plain;q=0.9,*/*;q=0.1",
+            "Accept-Encoding": "gzip, deflate, br, zstd",
+        }
+
+    def get(self, url: str, *, max_size: int | None = None, any_type: bool = False) -> Response:
+        """Fetches a normalised URL. Blocks until the deadline at most. Raises FetchError.
+
+        The body is read only of a 2xx reply that is HTML or plain text, or of whatever type with `any_type`.
+        """
+        started = time.monotonic()
+        self._line.open(started + self._timeout)
+        try:
+            reply = self._send(url)
+        except FetchError as error:
+            # A kept connection that the server had closed meanwhile says nothing about the server.
+            if error.reason != "connect-error" or self._line.connected:
+                raise
+            reply = self._send(url)
+        try:
+            status, headers = reply.status_code, reply.headers
+            if not 200 <= status < 300:
+                body, kind, truncated = b"", "other", False
+            else:
+                body, kind, truncated = self._read(reply, headers, max_size or self._max_size, any_type)
+        finally:
+            self._let_go(reply)
+        return Response(url, status, headers, body, kind, truncated, time.monotonic() - started)
+
+    def _send(self, url: str) -> requests.Response:
+        request = requests.PreparedRequest()
+        request.method, request.url = "GET", url
+        headers = self._headers
+        if self._own_headers and origin(url) in self._header_origins:
+            headers = headers | self._own_headers
+        request.headers = CaseInsensitiveDict(headers)
+        try:
+            return self._adapter.send(request, stream=True, timeout=self._timeout)
+        except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
+            raise _mapped(error) from error
+
+    def _read(
+        self, reply: requests.Response, headers: CaseInsensitiveDict[str], max_size: int, any_type: bool
+    ) -> tuple[bytes, str, bool]:
+        """`(body, kind, truncated)`; stops as soon as it is clear that the rest is not wanted."""
+        declared = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        kind = _kind(declared)
+        if kind == "other" and not any_type:
+            return b"", kind, False
+        coding = {part.strip().lower() for part in headers.get("Content-Encoding", "").split(",")}
+        if not coding <= _ENCODINGS:
+            raise FetchError("decode-error", f"Content-Encoding {headers['Content-Encoding'][:80]!r} is unknown")
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            while chunk := reply.raw.read(_CHUNK, decode_content=True):
+                if not chunks and not any_type and (kind := _sniffed(kind, chunk[:_SNIFF])) == "other":
+                    return b"", kind, False
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > max_size:
+                    break
+        except (HTTPError, HTTPException, OSError, ValueError) as error:
+            raise _mapped(error) from error
+        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return body[:max_size], kind if kind != "untold" else "text", size > max_size
+
+    def _let_go(self, reply: requests.Response) -> None:
+        """Keeps the connection when the reply was read to its end, and closes it otherwise: nothing is drained."""
+        raw = reply.raw
+        try:
+            if 0 < (raw.length_remaining or 0) <= _SMALL:  # an error page: cheaper to read than to connect again
+                raw.read(decode_content=False)
+        except (HTTPError, HTTPException, OSError, ValueError):
+            raw.close()
+        if raw.closed or raw.length_remaining == 0:
+            raw.release_conn()
+        else:
+            raw.close()
+
+    def abort(self) -> None:
+        """Ends the GET under way, and every later one, from another thread: reads fail at once with FetchError."""
+        self._line.cut()
+
+    def close(self) -> None:
+        self._adapter.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Line:
+    """The connections of one fetcher: the deadline that their reads keep, and the guard that they ask."""
+
+    def __init__(self, guard: Guard) -> None:
+        self.guard = guard
+        self.deadline = 0.0
+        self.connected = False
+        """Whether the present request had to connect, rather than use a kept connection."""
+        self._cut = False
+        self._reading: socket.socket | None = None
+
+    def open(self, deadline: float) -> None:
+        self.deadline = deadline
+        self.connected = False
+
+    def before_read(self, sock: socket.socket) -> None:
+        """Called by our sockets before each read: gives it what is left of the deadline, and no more."""
+        self._reading = sock
+        sock.settimeout(self.left())
+
+    def cut(self) -> None:
+        """From another thread: the read under way ends now, and no other begins."""
+        self._cut = True
+        if (sock := self._reading) is not None:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def left(self) -> float:
+        """Seconds until the deadline; raises TimeoutError when it has passed."""
+        left = self.deadline - time.monotonic()
+        if left <= 0 or self._cut:
+            raise TimeoutError("deadline passed")
+        return left
+
+    def connect(self, host: str, port: int) -> "_Socket":
+        """A connection to the first address of the host that answers. Raises FetchError."""
+        self.connected = True
+        host = host.strip("[]")
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (socket.gaierror, UnicodeError) as error:
+            again = isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN
+            raise FetchError("dns-error", f"{host}: {_words(error)}", transient=again) from error
+        refused: OSError | None = None
+        for family, kind, protocol, _, address in found:
+            # The verdict falls on the very address that is connected to: no second look-up can change it.
+            if not self.guard.allows(str(address[0])):
+                raise FetchError("private-address", f"{host} is {address[0]}, and --allow-private is not set")
+            sock = _Socket(family, kind, protocol)
+            sock.line = self
+            try:
+                sock.settimeout(min(CONNECT_TIMEOUT, self.left()))
+                sock.connect(address)
+            except OSError as error:
+                sock.close()
+                refused = error
+            else:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return sock
+        if isinstance(refused, TimeoutError):
+            raise FetchError("timeout", f"no connection to {host}:{port}", transient=True)
+        raise FetchError("connect-error", f"{host}:{port}: {_words(refused)}", transient=True)
+
+
+class _Socket(socket.socket):
+    """A socket whose every read keeps the deadline of the whole request."""
+
+    line: _Line
+
+    def recv_into(self, *args: Any) -> int:
+        self.line.before_read(self)
+        return super().recv_into(*args)
+
+
+class _TLSSocket(ssl.SSLSocket):
+    """The same over TLS. The handshake comes before `line` is set; it keeps the connect timeout."""
+
+    line: _Line
+
+    def recv_into(self, *args: Any) -> int:
+        self.line.before_read(self)
+        return super().recv_into(*args)
+
+
+@lru_cache(maxsize=1)
+def _tls() -> ssl.SSLContext:
+    """One context for all threads: loading the certificate authorities takes 20 ms."""
+    context = ssl.create_default_context(cafile=certifi.where())
+    context.sslsocket_class = _TLSSocket
+    return context
+
+
+class _Adapter(HTTPAdapter):
+    """requests' adapter with our connections in its pools."""
+
+    def __init__(self, line: _Line) -> None:
+        super().__init__(pool_connections=16, pool_maxsize=1)
+
+        class Plain(HTTPConnection):
+            def _new_conn(self) -> socket.socket:
+                return line.connect(self._dns_host, self.port or 80)
+
+        class Secure(HTTPSConnection):
+            def _new_conn(self) -> socket.socket:
+                return line.connect(self._dns_host, self.port or 443)
+
+            def connect(self) -> None:
+                super().connect()
+                if isinstance(self.sock, _TLSSocket):
+                    self.sock.line = line
+
+        class PlainPool(HTTPConnectionPool):
+            ConnectionCls = Plain
+
+        class SecurePool(HTTPSConnectionPool):
+            ConnectionCls = Secure
+
+        self.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        host, tls = super().build_connection_pool_key_attributes(request, verify, cert)
+        if host["scheme"] == "https":
+            tls["ssl_context"] = _tls()
+        return host, tls
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Nothing: our context verifies, and has its authorities loaded; requests would load them per connection."""
+
+
+def _kind(declared: str) -> str:
+    if declared in _HTML:
+        return "html"
+    if declared == "text/plain":
+        return "text"
+    return "untold" if declared in _UNTOLD else "other"
+
+
+def _sniffed(kind: str, head: bytes) -> str:
+    """What a body is by its first bytes (WHATWG MIME Sniffing §7): data that claims to be text, and text unclaimed."""
+    if b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "other"
+    if kind == "untold":
+        start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:15].lower()
+        return "html" if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<!--")) else "other"
+    return kind
+
+
+def _mapped(error: Exception) -> FetchError:
+    """A foreign exception in our words. The most telling one in the chain of causes and contexts decides."""
+    if isinstance(error, FetchError):
+        return error
+    chain: list[BaseException] = []
+    seen: BaseException | None = error
+    while seen is not None and seen not in chain:
+        chain.append(seen)
+        inner = next((arg for arg in seen.args if isinstance(arg, BaseException)), None)
+        seen = getattr(seen, "reason", None) if isinstance(getattr(seen, "reason", None), BaseException) else inner
+    root = chain[-1]
+    if any(isinstance(link, TimeoutError | ReadTimeoutError | requests.Timeout) for link in chain):
+        return FetchError("timeout", "no complete reply before the deadline", transient=True)
+    if any(isinstance(link, ssl.SSLError | requests.exceptions.SSLError) for link in chain):
+        return FetchError("tls-error", _words(root))
+    if any(isinstance(link, DecodeError) for link in chain):
+        return FetchError("decode-error", _words(root))
+    if any(isinstance(link, IncompleteRead) for link in chain):
+        return FetchError("truncated", "the body is shorter than announced", transient=True)
+    if isinstance(root, OSError):  # http.client.RemoteDisconnected is a ConnectionResetError
+        return FetchError("connect-error", _words(root), transient=True)
+    if any(isinstance(link, ProtocolError | HTTPException) for link in chain):
+        return FetchError("protocol-error", _words(root))
+    return FetchError("protocol-error", _words(root))
+
+
+def _words(error: BaseException | None) -> str:
+    """An exception in one short printable line."""
+    if isinstance(error, OSError) and error.errno in errno.errorcode and error.strerror:
+        return error.strerror.lower()
+    text = " ".join(str(error).split())[:200]
+    return "".join(char if char.isprintable() else "?" for char in text) or type(error).__name__

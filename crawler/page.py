@@ -1,0 +1,359 @@
+"""A document's bytes and headers become a `Page`. Pure: no I/O, no state, nothing shared between threads.
+
+Lexbor, through selectolax, builds the tree as a browser does. Python touches only section starts, lead terms and
+links: marks are put into the tree where sections and terms begin and end, C walks the tree once to give the text,
+and the text is cut at the marks.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
+
+from crawler import charset
+from crawler.errors import CrawlerError
+from crawler.urls import normalize, resolve
+
+MAX_LINKS = 10_000  # of a page; what comes after is dropped, which ends link farms
+MAX_LINK_TEXT = 200  # characters
+_MAX_TERM = 100  # characters of a lead term; longer ones are sentences
+_MAX_WORD = 200  # characters; what is longer is data, not a word, and is cut out
+
+# Unicode noncharacters: never valid in a document, so they cannot be confused with text.
+_START, _HEADING_END, _TERM, _TERM_END = "\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3"
+_ALL_MARKS = (_START, _HEADING_END, _TERM, _TERM_END)
+
+# Selectors are grouped by tag first: a list of attribute selectors alone is tried on every element of the page,
+# which takes four times as long.
+_NO_TEXT = ":is(script, style, template, noscript)"
+_CHROME = (
+    ":is(iframe, object, svg, select, datalist, nav, header, footer), "
+    ":is(div, section, aside, form, ul, table, p, span):is([role=navigation], [role=banner], [role=contentinfo], "
+    "[role=search], [hidden], [data-nosnippet], [data-pagefind-ignore], .nosearch, .footer, #footer, "
+    ".sphinxsidebar, .navbar, .breadcrumbs)"
+)
+_SECTIONING = {"article", "main", "section", "aside", "nav", "td"}  # a header in one of these is that part's own
+# What these hold reads on without a gap; every other element keeps its words apart from its neighbours'.
+_INLINE = (
+    ":is(a, span, em, strong, b, i, abbr, acronym, bdi, bdo, big, cite, del, dfn, font, ins, label, mark, nobr, q, "
+    "s, small, strike, u, var, wbr)"
+)
+_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+_STARTS = ", ".join((*_HEADINGS, "dt[id]", "a[name]", "a[id]:not([href])"))
+_ITEM_LEVEL = 7  # of sections that start at a definition list entry or a named anchor, below every heading
+_IS = ":is(p, td, li, dd)"
+_LEAD_TERMS = f"{_IS} > :is(code, b, strong):first-of-type, {_IS} > a:first-of-type > code:first-child"
+_GENERATED_ID = re.compile(r"(?:id|index|footnote|fn|ref|cite)?[-_:.]?[\d.:_-]+", re.I)
+_LEAD = re.compile(f"{_TERM}([^{_TERM}]*?){_TERM_END}")
+_REFRESH = re.compile(r"""^[\d.\s]{0,20}[;,]?\s{0,8}(?:url\s{0,8}=\s{0,8})?["']?([^"']{1,2083})""", re.I)
+
+
+class ParseError(CrawlerError):
+    """A document that the parser refuses; costs this one page."""
+
+
+# Tuples, not dataclasses: a page makes hundreds of these, and a frozen dataclass takes five times as long to make.
+class Section(NamedTuple):
+    """A part of a page that a search hit can open at."""
+
+    level: int
+    """0 before the first heading, 1 to 6 as h1 to h6, 7 for a definition list entry or a named anchor."""
+    anchor: str
+    """The fragment that opens it, without `#`; empty for the top of the page."""
+    heading: str
+    text: str
+    ids: tuple[str, ...] = ()
+    """All fragments that lead here, the anchor among them."""
+    terms: tuple[str, ...] = ()
+    """Lead terms: the first code or bold words of its paragraphs, cells and items."""
+
+
+class Link(NamedTuple):
+    """An outlink: where it points, its fragment without `#`, its anchor text, and its rel in lower case."""
+
+    url: str
+    fragment: str
+    text: str
+    rel: str
+
+
+class Page(NamedTuple):
+    """What a document says, cleaned and cut into sections."""
+
+    url: str
+    title: str
+    sections: tuple[Section, ...]
+    links: tuple[Link, ...] = ()
+    description: str = ""
+    lang: str = ""
+    """The primary language subtag in lower case, as declared: `en`; empty when nothing is declared."""
+    canonical: str = ""
+    robots: frozenset[str] = frozenset()
+    """Directives of meta robots that hold for us, in lower case: `noindex`, `nofollow`, `none` …"""
+    encoding: str = "utf-8"
+
+    @property
+    def text(self) -> str:
+        """Headings and texts of all sections, in order."""
+        return "\n".join(part for section in self.sections for part in (section.heading, section.text) if part)
+
+
+def parse(body: bytes, url: str, content_type: str = "text/html", *, agent: str = "crawler", clean: bool = True) -> Page:
+    """The page in the bytes of an HTML or plain text document.
+
+    `url` is where it was fetched, normalised; `content_type` the value of the HTTP header; `agent` our product
+    token, for robots directives by name. `clean=False` keeps navigation and the like in the text.
+    Raises ParseError when the parser refuses the document.
+    """
+    encoding = charset.encoding_of(body, content_type)
+    if content_type.partition(";")[0].strip().lower() == "text/plain":
+        return _plain(body.decode(encoding, "replace"), url, encoding)
+    if encoding != "utf-8":  # Lexbor reads UTF-8
+        body = body.decode(encoding, "replace").encode("utf-8", "replace")
+    try:
+        # WO_EVENTS (1): no mutation events, which only serve scripts and cost time.
+        tree = LexborHTMLParser(body.removeprefix(b"\xef\xbb\xbf"), options=1)
+    except (SelectolaxError, RuntimeError, ValueError) as error:
+        raise ParseError(f"{url}: not parsed: {error}") from error
+    return _from_tree(tree, url, encoding, agent, clean)
+
+
+def _plain(text: str, url: str, encoding: str) -> Page:
+    words = _words(_unmarked(text.replace("\0", " ")))
+    first_line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    title = first_line[:100].replace("\0", " ") or _name_of(url)
+    return Page(url, title, (Section(0, "", "", words),) if words else (), encoding=encoding)
+
+
+def _from_tree(tree: LexborHTMLParser, url: str, encoding: str, agent: str, clean: bool) -> Page:
+    metas, refresh = _metas(tree)
+    base = _base(tree, url)
+    links, permalinks = _links(tree, url, base, refresh)
+    canonical = tree.css_first("link[rel=canonical][href]")
+    root = tree.root
+    lang = (root.attrs.get("lang") or root.attrs.get("xml:lang") or "") if root is not None else ""
+    title_node = tree.css_first("head > title") or tree.css_first("title")
+    title = _words(title_node.text()) if title_node else ""
+
+    markup = tree.raw_html
+    sections = _sections(tree, permalinks, clean)
+    if clean and not sections:  # everything was navigation: then that is what the page is
+        tree = LexborHTMLParser(markup, options=1)
+        sections = _sections(tree, (), clean=False)
+    first_heading = next((section.heading for section in sections if section.heading), "")
+    return Page(
+        url=url,
+        title=title or metas.get("og:title", "") or first_heading or _name_of(url),
+        sections=sections,
+        links=links,
+        description=metas.get("description", "") or metas.get("og:description", ""),
+        lang=re.split("[-_]", lang.strip().lower(), maxsplit=1)[0][:8],
+        canonical=(normalize(canonical.attrs.get("href") or "", base) or "") if canonical else "",
+        robots=directives(metas.get("robots", "")) | directives(metas.get(agent.lower(), "")),
+        encoding=encoding,
+    )
+
+
+def directives(value: str) -> frozenset[str]:
+    """The directives in the value of meta robots or X-Robots-Tag: `NoIndex, follow` is {noindex, follow}."""
+    found = frozenset(part for part in re.split(r"[,\s]+", value.lower()) if part)
+    return found | {"noindex", "nofollow"} if "none" in found else found
+
+
+def _metas(tree: LexborHTMLParser) -> tuple[dict[str, str], str]:
+    """`<meta>` by name or property, the first of each, and the URL of a meta refresh."""
+    found: dict[str, str] = {}
+    refresh = ""
+    for node in tree.head.css("meta[content]") if tree.head is not None else ():
+        attrs = node.attrs
+        content = attrs.get("content") or ""
+        if (attrs.get("http-equiv") or "").lower() == "refresh":
+            match = _REFRESH.match(content.strip())
+            refresh = match[1].strip() if match else ""
+        elif name := attrs.get("name") or attrs.get("property"):
+            found.setdefault(name.lower(), _words(content))
+    return found, refresh
+
+
+def _base(tree: LexborHTMLParser, url: str) -> str:
+    """What relative links are relative to: the first valid `<base href>`, or the page's own URL."""
+    for node in tree.head.css("base[href]") if tree.head is not None else ():
+        if base := normalize(node.attrs.get("href") or "", url):
+            return base
+    return url
+
+
+def _links(
+    tree: LexborHTMLParser, url: str, base: str, refresh: str
+) -> tuple[tuple[Link, ...], list[LexborNode]]:
+    """All distinct outlinks in document order, and the permalink nodes (`¶`) that are no words of the page."""
+    known: dict[str, tuple[str, str] | None] = {}
+    found: dict[Link, None] = {}
+    permalinks = []
+    rels = {node.mem_id: (node.attrs.get("rel") or "").lower() for node in tree.css("a[rel], area[rel]")}
+    for node in tree.css("a[href], area[href], frame[src], iframe[src]"):
+        attrs = node.attrs
+        reference = attrs.get("href") or attrs.get("src")
+        if not reference:
+            continue
+        text = " ".join(node.text().split())
+        if reference[0] == "#":
+            if len(text) == 1 and not text.isalnum():
+                permalinks.append(node)
+                continue
+            target: tuple[str, str] | None = (url, reference[1:]) if base == url else None
+        else:
+            target = None
+        if target is None:
+            if reference in known:
+                target = known[reference]
+            else:
+                target = known[reference] = resolve(reference, base)
+            if target is None:
+                continue
+        found[Link(*target, text[:MAX_LINK_TEXT], rels.get(node.mem_id, ""))] = None
+        if len(found) >= MAX_LINKS:
+            break
+    if refresh and (target := resolve(refresh, base)):
+        found[Link(*target, "", "refresh")] = None
+    return tuple(found), permalinks
+
+
+def _sections(tree: LexborHTMLParser, permalinks: Iterable[LexborNode], clean: bool) -> tuple[Section, ...]:
+    body = tree.body
+    if body is None:
+        return ()
+    for node in permalinks:
+        node.decompose()
+    for node in body.css(f"{_NO_TEXT}, {_CHROME}" if clean else _NO_TEXT):
+        if node.tag not in ("header", "footer") or _is_of_the_whole_page(node):
+            node.decompose()
+    starts = _mark_starts(body)
+    for node in body.css(_LEAD_TERMS):
+        node.insert_before(_TERM)
+        node.insert_after(_TERM_END)
+    for node in body.css(_INLINE):
+        node.unwrap(delete_empty=True)
+    body.merge_text_nodes()
+    # One space between two text nodes: after the unwrapping, a text node ends where a word may end.
+    text = _words(body.text(separator=" "))
+    return tuple(_cut([(0, ("",)), *starts], text.split(_START)))
+
+
+def _is_of_the_whole_page(node: LexborNode) -> bool:
+    """Whether a header or footer belongs to the page as a whole and does not hold its title."""
+    parent = node.parent
+    while parent is not None and parent.tag not in _SECTIONING:
+        parent = parent.parent
+    return parent is None and node.css_first("h1") is None
+
+
+def _mark_starts(body: LexborNode) -> list[tuple[int, tuple[str, ...]]]:
+    """Puts a mark before each section start; level and fragments of each, in document order."""
+    starts: list[tuple[int, tuple[str, ...]]] = []
+    has_title = False
+    for node in body.css(_STARTS):
+        tag = node.tag
+        if tag == "a":
+            attrs = node.attrs
+            fragment = attrs.get("id") or attrs.get("name") or ""
+            if not fragment or _GENERATED_ID.fullmatch(fragment) or _inside_start(node):
+                continue
+            node.insert_before(_START)
+            starts.append((_ITEM_LEVEL, (fragment,)))
+            continue
+        if tag == "dt":
+            level, fragments = _ITEM_LEVEL, list(_fragments_in(node))
+        else:
+            level, fragments = int((tag or "h1")[1]), list(_fragments_of_heading(node))
+            if level == 1 and not has_title:  # the page's own heading opens the page, not a place on it
+                has_title = True
+                fragments.insert(0, "")
+        node.insert_before(_START)
+        node.insert_after(_HEADING_END)
+        starts.append((level, tuple(dict.fromkeys(fragments))))
+    return starts
+
+
+def _inside_start(node: LexborNode) -> bool:
+    parent = node.parent
+    return parent is not None and (parent.tag in _HEADINGS or parent.tag == "dt" or _is_start(parent.parent))
+
+
+def _is_start(node: LexborNode | None) -> bool:
+    return node is not None and (node.tag in _HEADINGS or node.tag == "dt")
+
+
+def _fragments_in(node: LexborNode) -> Iterator[str]:
+    """The node's own id, then the ids and names of anchors inside it."""
+    if own := node.attrs.get("id"):
+        yield own
+    for inner in node.css("a[id], a[name], span[id]"):
+        attrs = inner.attrs
+        if fragment := attrs.get("id") or attrs.get("name"):
+            yield fragment
+
+
+def _fragments_of_heading(heading: LexborNode) -> Iterator[str]:
+    """Fragments that lead to a heading, the best first: its own, those right before it, its section's."""
+    yield from _fragments_in(heading)
+    before = heading.prev
+    while before is not None and (before.tag in ("a", "span") or before.is_empty_text_node):
+        if before.is_element_node:
+            attrs = before.attrs
+            if not before.text().strip() and (fragment := attrs.get("id") or attrs.get("name")):
+                yield fragment
+        before = before.prev
+    parent = heading.parent
+    if before is None and parent is not None and parent.tag in ("section", "div", "article", "header"):
+        if fragment := parent.attrs.get("id"):
+            yield fragment
+
+
+def _cut(starts: list[tuple[int, tuple[str, ...]]], parts: list[str]) -> Iterator[Section]:
+    """Sections from their starts and the text that follows each start's mark.
+
+    A start with neither heading nor text gives its fragments to the next one: an anchor before a heading.
+    """
+    passed_on: tuple[str, ...] = ()
+    for (level, fragments), part in zip(starts, parts, strict=False):  # a page with marks of its own: cut short
+        raw_heading, ended, text = part.partition(_HEADING_END)
+        if not ended:
+            raw_heading, text = "", part
+        terms: tuple[str, ...] = ()
+        if _TERM in text:
+            terms = tuple(dict.fromkeys(filter(None, map(_term, _LEAD.findall(text)))))
+            text = _unmarked(text)
+        heading, text = _unmarked(raw_heading), text.strip()
+        if not heading and not text:
+            passed_on += fragments
+            continue
+        # The page's top wins, then a heading's own fragment, then an anchor passed on to it.
+        ids = tuple(dict.fromkeys((*fragments, *passed_on)))
+        anchor = "" if "" in fragments else next((name for name in ids if name), "")
+        passed_on = ()
+        yield Section(level, anchor, heading, text, tuple(name for name in ids if name), terms)
+
+
+def _term(term: str) -> str:
+    return term.strip() if len(term) <= _MAX_TERM else ""
+
+
+def _unmarked(text: str) -> str:
+    for mark in _ALL_MARKS:  # four passes in C; str.translate takes ten times as long
+        text = text.replace(mark, "")
+    return " ".join(text.split())
+
+
+def _words(text: str) -> str:
+    """The text with single spaces between its words, without what is too long to be a word."""
+    words = text.split()
+    if words and max(map(len, words)) > _MAX_WORD:
+        words = [word for word in words if len(word) <= _MAX_WORD]
+    return " ".join(words)
+
+
+def _name_of(url: str) -> str:
+    """A name for a page without a title: the last part of its path, or its host."""
+    return url.rstrip("/").rpartition("/")[2]

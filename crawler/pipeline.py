@@ -1,0 +1,383 @@
+"""The ring: threads, the queue, and the order in which they stop.
+
+    take()                      put()                    one transaction a batch
+    Frontier ──────► fetcher threads ──────► queue.Queue ──────► indexer threads ──────► Store
+       ▲                                                              │
+       └────────────────── URLs that the transaction found ───────────┘
+"""
+
+import queue
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from crawler.addresses import Guard, is_loopback
+from crawler.config import Config
+from crawler.errors import CrawlerError, UsageError
+from crawler.frontier import HOST_SHARE, Frontier, Pace
+from crawler.robots import MAX_DELAY
+from crawler.store import Outcome, RobotsReply, Store, Totals, open_store
+from crawler.urls import Scope, host, hostname
+from crawler.visit import Visitor
+
+QUEUE_BOUND: Final = 64  # documents between fetchers and indexers: memory is bounded by this, not by luck
+BATCH: Final = 64  # outcomes in one transaction at most
+DEFAULT_DELAY: Final = 1.0  # seconds between requests to a host that is not this machine
+_ROOM: Final = 4 * HOST_SHARE  # new URLs that a transaction hands back at most
+_TICK: Final = 0.2  # seconds between two looks of the main thread at the clock, the keyboard and the progress
+
+Item = Outcome | RobotsReply
+_Queue = queue.Queue[Item | None]  # None is the end mark, one for each indexer
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a crawl is; for a face to show."""
+
+    pages: int = 0
+    fetched: int = 0
+    failed: int = 0
+    skipped: int = 0
+    queued: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    host: str = ""
+    """The host of the last page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a crawl came to. Counts are of the whole index; `fetched`, `bytes` and `seconds` are of this run."""
+
+    pages: int
+    failed: int
+    skipped: int
+    queued: int
+    gone: int
+    reasons: dict[str, int]
+    fetched: int
+    indexed: int
+    """Pages indexed in this run."""
+    bytes: int
+    seconds: float
+    interrupted: bool
+    resumed: bool
+    seeds: dict[str, str]
+    """What became of each seed: a state, or a state, a reason and its detail: `failed: timeout: …`."""
+
+    @property
+    def no_seed_fetched(self) -> bool:
+        """Whether every seed failed, or was refused by robots.txt."""
+        return all(fate.startswith(("failed", "skipped: robots", "skipped: private")) for fate in self.seeds.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON form; a contract."""
+        return asdict(self)
+
+
+class Tally:
+    """Counts that indexers add to and the main thread reads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._progress = Progress()
+
+    def add(self, outcomes: Iterable[Outcome]) -> None:
+        some = list(outcomes)
+        with self._lock:
+            now = self._progress
+            self._progress = replace(
+                now,
+                pages=now.pages + sum(o.page is not None for o in some),
+                fetched=now.fetched + sum(o.status is not None for o in some),
+                failed=now.failed + sum(o.state == "failed" for o in some),
+                skipped=now.skipped + sum(o.state == "skipped" for o in some),
+                bytes=now.bytes + sum(o.size for o in some),
+                host=host(some[-1].url) if some else now.host,
+            )
+
+    def progress(self) -> Progress:
+        with self._lock:
+            return self._progress
+
+
+@dataclass(slots=True)
+class Ring:
+    """What the threads of one crawl share."""
+
+    config: Config
+    frontier: Frontier
+    store: Store
+    queue: _Queue = field(default_factory=lambda: queue.Queue(QUEUE_BOUND))
+    tally: Tally = field(default_factory=Tally)
+    writing: threading.Lock = field(default_factory=threading.Lock)
+    abandoned: threading.Event = field(default_factory=threading.Event)
+    error: BaseException | None = None
+
+    def fail(self, error: BaseException) -> None:
+        """Notes the first error that ends the crawl; nothing is taken any more."""
+        self.error = self.error or error
+        self.frontier.close()
+
+
+def fetch_loop(ring: Ring, visitor: Visitor) -> None:
+    """A producer: takes, fetches, parses, puts. Ends when the frontier has no more."""
+    frontier, retries = ring.frontier, ring.config.retries
+    while (task := frontier.take()) is not None:
+        item: Item | None = None
+        try:
+            if task.is_robots:
+                rules, item, again_in = visitor.robots(task)
+                if again_in is not None and task.attempts < retries:
+                    item = None
+                    frontier.postpone(task, again_in)
+                else:
+                    frontier.admit(task, rules, ring.config.user_agent)
+            else:
+                outcome, again_in = visitor.visit(task)
+                if again_in is not None and task.attempts < retries:
+                    frontier.postpone(task, again_in)
+                else:
+                    item = outcome
+        finally:
+            frontier.give_back(task)  # rule 2: whoever takes gives back
+        if item is not None and not ring.abandoned.is_set():
+            ring.queue.put(item)  # blocks while the queue is full: fetchers go no faster than indexers
+
+
+def index_loop(ring: Ring) -> None:
+    """A consumer: drains the queue into the store, a batch in one transaction, until its end mark comes.
+
+    Rule 4: an error of the writer closes the frontier, and the loop goes on emptying the queue until the end mark,
+    so that no fetcher blocks in put for ever. The main thread raises the error.
+    """
+    ended = False
+    while not ended:
+        batch, ended = _batch(ring.queue)
+        if ring.error is None and batch:
+            try:
+                _store(ring, batch)
+            except BaseException as error:  # noqa: BLE001 - handed to the main thread, which raises it
+                ring.fail(error)
+
+
+def _batch(items: _Queue) -> tuple[list[Item], bool]:
+    """What is in the queue, at least one item and at most BATCH; whether the end mark came. Blocks for the first."""
+    batch: list[Item] = []
+    item = items.get()
+    while item is not None:
+        batch.append(item)
+        if len(batch) == BATCH:
+            return batch, False
+        try:
+            item = items.get_nowait()
+        except queue.Empty:
+            return batch, False
+    return batch, True
+
+
+def _store(ring: Ring, batch: list[Item]) -> None:
+    """Rule 1: a batch is one transaction. Then the frontier learns what left the ring and what came."""
+    outcomes = [item for item in batch if isinstance(item, Outcome)]
+    robots = [item for item in batch if isinstance(item, RobotsReply)]
+    # What the store says and what the frontier learns must not be overtaken by another indexer's, or a URL that was
+    # read as waiting could be handed out after it is done. SQLite has one writer anyway.
+    with ring.writing:
+        urls, found = ring.store.commit(outcomes, robots, _ROOM)
+        pages = sum(outcome.page is not None for outcome in outcomes)
+        ring.frontier.settle([outcome.id for outcome in outcomes], urls, found, pages)
+        refill(ring)
+    ring.tally.add(outcomes)
+
+
+def refill(ring: Ring) -> None:
+    """Fills the frontier's window from the store, if it is low."""
+    if (wanted := ring.frontier.wants()) is not None:
+        ring.frontier.refill(ring.store.queued(*wanted))
+
+
+def crawl(
+    config: Config,
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+    interrupts: Callable[[], int] | None = None,
+) -> Report:
+    """Crawls from the seeds of the configuration into its index file, and returns when the crawl is over.
+
+    Blocks. A crawl that was interrupted or killed goes on where it was. `on_progress` is called in this thread a few
+    times a second. The first Ctrl-C (or the first count of `interrupts`, for a program with signal handlers of its
+    own) takes no more URLs and finishes those under way; the second gives those up, and still saves what is queued;
+    the third is raised as KeyboardInterrupt.
+    Raises UsageError without seeds, IndexFileError when the file cannot be used, and whatever else ends a crawl; then
+    all threads are joined and what was committed is safe.
+    """
+    if not config.seeds:
+        raise UsageError("no seed", "say where to begin: crawl --seed https://example.org/ --depth 2")
+    store = open_store(Path(config.db))
+    try:
+        resumed = store.begin(_rules(config), config.seeds, fresh=config.fresh)
+        before = store.totals(config.seeds)
+        frontier = Frontier(_pace_of(config), waiting=before.queued, max_pages=config.max_pages)
+        ring = Ring(config, frontier, store)
+        stop = _Stop(interrupts)
+        started = time.monotonic()
+        if before.queued:
+            _turn(ring, stop, on_progress, started)
+        after = store.totals(config.seeds)
+        report = _report(ring, after, started, resumed=resumed, interrupted=stop.count > 0)
+        if not after.queued:
+            store.finish(report.as_dict())
+        return report
+    finally:
+        store.close()
+
+
+def _turn(ring: Ring, stop: "_Stop", on_progress: Callable[[Progress], None] | None, started: float) -> None:
+    """Runs the ring until it is empty or stopped. Rule 5: it stops in the order of the data.
+
+    The frontier closes, the fetchers are joined, each indexer gets one end mark behind the last document, and is
+    joined. Joined, never waited for by sleeping; the main thread's joins are short so that Ctrl-C gets through.
+    """
+    config = ring.config
+    scope = Scope(config.scope, config.seeds, config.include, config.exclude)
+    guard = Guard(_addresses(config.seeds), allow_private=config.allow_private)
+    visitors = [Visitor(config, scope, guard) for _ in range(config.threads)]
+    fetchers = [_thread("fetch", n, fetch_loop, ring, visitor) for n, visitor in enumerate(visitors, 1)]
+    indexers = [_thread("index", n, index_loop, ring) for n in range(1, config.indexers + 1)]
+
+    def tick() -> None:
+        if on_progress is not None:
+            seconds = time.monotonic() - started
+            on_progress(replace(ring.tally.progress(), queued=len(ring.frontier), seconds=seconds))
+        if config.max_time and time.monotonic() - started >= config.max_time:
+            ring.frontier.close()
+        if stop.count >= 1:
+            ring.frontier.close()
+        if stop.count >= 2 and not ring.abandoned.is_set():
+            ring.abandoned.set()
+            for visitor in visitors:
+                visitor.abort()
+        if stop.count >= 3:
+            raise KeyboardInterrupt
+
+    running: list[threading.Thread] = []
+    try:
+        refill(ring)
+        for thread in indexers + fetchers:
+            thread.start()
+            running.append(thread)
+        _join(fetchers, stop, tick)
+    except BaseException as error:
+        ring.abandoned.set()
+        for visitor in visitors:
+            visitor.abort()
+        ring.fail(error)
+        raise
+    finally:
+        ring.frontier.close()
+        for thread in running:
+            if thread in fetchers:
+                thread.join()
+        for thread in running:
+            if thread in indexers:
+                ring.queue.put(None)
+        _join([thread for thread in running if thread in indexers], stop, tick)
+        for visitor in visitors:
+            visitor.close()
+    if ring.error is not None:
+        raise ring.error
+
+
+def _join(threads: list[threading.Thread], stop: "_Stop", tick: Callable[[], None]) -> None:
+    for thread in threads:
+        while thread.is_alive():
+            with stop:
+                thread.join(_TICK)
+                tick()
+
+
+class _Stop:
+    """How often the user asked to stop: by Ctrl-C, caught inside `with`, or as counted by the caller's handlers."""
+
+    def __init__(self, interrupts: Callable[[], int] | None) -> None:
+        self._counted = interrupts
+        self._caught = 0
+
+    @property
+    def count(self) -> int:
+        return self._caught + (self._counted() if self._counted else 0)
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, KeyboardInterrupt) and self.count < 3:
+            self._caught += 1
+            return self.count < 3
+        return False
+
+
+def _thread(kind: str, number: int, loop: Callable[..., None], ring: Ring, *args: Any) -> threading.Thread:
+    def run() -> None:
+        try:
+            loop(ring, *args)
+        except BaseException as error:  # noqa: BLE001 - a thread has nobody to raise to but the main thread
+            ring.fail(error)
+
+    return threading.Thread(target=run, name=f"crawler-{kind}-{number}", daemon=True)
+
+
+def _rules(config: Config) -> dict[str, Any]:
+    """What the verdict on a URL depends on; kept with the crawl, to know whether the next one is the same."""
+    return {
+        "seeds": list(config.seeds),
+        "depth": config.depth,
+        "scope": config.scope,
+        "include": list(config.include),
+        "exclude": list(config.exclude),
+    }
+
+
+def _pace_of(config: Config) -> Callable[[str], Pace]:
+    """One request at a time and a second between two, but on this very machine as fast as it goes; or as set."""
+
+    def pace(name: str) -> Pace:
+        own = is_loopback(hostname(f"http://{name}/"))
+        slots = (config.threads if own else 1) if config.per_host == "auto" else config.per_host
+        delay = (0.0 if own else DEFAULT_DELAY) if config.delay == "auto" else config.delay
+        return Pace(slots, delay)
+
+    return pace
+
+
+def _addresses(seeds: Iterable[str]) -> set[str]:
+    """The addresses of the seeds' own hosts: the user named them, so they may be private."""
+    found: set[str] = set()
+    for name in {hostname(seed) for seed in seeds}:
+        try:
+            found |= {str(entry[4][0]) for entry in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)}
+        except (OSError, UnicodeError):
+            continue  # the fetch will say so
+    return found
+
+
+def _report(ring: Ring, totals: Totals, started: float, *, resumed: bool, interrupted: bool) -> Report:
+    done = ring.tally.progress()
+    return Report(
+        pages=totals.pages,
+        failed=totals.failed,
+        skipped=totals.skipped,
+        queued=totals.queued,
+        gone=totals.gone,
+        reasons=totals.reasons,
+        fetched=done.fetched,
+        indexed=done.pages,
+        bytes=done.bytes,
+        seconds=round(time.monotonic() - started, 3),
+        interrupted=interrupted,
+        resumed=resumed,
+        seeds=totals.seeds,
+    )

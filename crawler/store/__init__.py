@@ -1,0 +1,125 @@
+"""The durable side of the ring, behind one small protocol, and the values that cross it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol
+
+from crawler.page import Page
+
+State = Literal["queued", "done", "failed", "skipped", "gone"]
+
+
+class Queued(NamedTuple):
+    """A URL that waits to be fetched."""
+
+    id: int
+    url: str
+    depth: int
+    """Hops from the nearest seed when it was handed out."""
+    redirects: int
+    """Redirects in a row that led here."""
+
+
+class Edge(NamedTuple):
+    """An outlink or a redirect of a fetched URL, with the verdict on its target."""
+
+    url: str
+    refused: str | None
+    """Why the target is not to be fetched (`scope`, `exclude` …), None when it is; too deep is the store's to say."""
+    hops: int | None
+    """What following it adds to the depth: 1 for a link, 0 for a redirect, None when it is not followed."""
+    fragment: str = ""
+    text: str = ""
+    rel: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a URL that was taken: the thing that the queue carries."""
+
+    id: int
+    url: str
+    state: State
+    reason: str = ""
+    detail: str = ""
+    status: int | None = None
+    content_type: str = ""
+    size: int = 0
+    """Decoded bytes of the body."""
+    seconds: float = 0.0
+    attempts: int = 1
+    fetched_at: str = ""
+    """ISO 8601, UTC."""
+    etag: str = ""
+    last_modified: str = ""
+    redirects: int = 0
+    """Redirects in a row that led to this URL."""
+    page: Page | None = None
+    """The document to index; None when there is none, or it is not to be indexed."""
+    fields: dict[str, Any] | None = None
+    edges: tuple[Edge, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RobotsReply:
+    """What a host answered for /robots.txt, kept for `hosts`."""
+
+    origin: str
+    status: int | None
+    text: str
+    detail: str
+    fetched_at: str
+
+
+class Handed(NamedTuple):
+    """URLs that a commit found to be new, and how many it found in all, those left out for want of room included."""
+
+    urls: list[Queued]
+    found: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How many URLs are in which state, and why; how many pages are in the index."""
+
+    pages: int = 0
+    queued: int = 0
+    failed: int = 0
+    skipped: int = 0
+    gone: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+    seeds: dict[str, str] = field(default_factory=dict)
+    """What became of each seed: its state, reason and detail, joined by `: `."""
+
+
+class Store(Protocol):
+    """What the ring needs of its durable side. One process owns it; every method may be called from any thread."""
+
+    def begin(self, rules: dict[str, Any], seeds: Sequence[str], *, fresh: bool) -> bool:
+        """Starts a crawl, or goes on with the last one if it is unfinished (then True). Seeds are queued."""
+
+    def commit(self, outcomes: Sequence[Outcome], robots: Sequence[RobotsReply], room: int) -> Handed:
+        """Stores pages, index, links and states in ONE transaction; hands back at most `room` newly found URLs."""
+
+    def queued(self, held: Iterable[int], full: Iterable[str], room: int, per_host: int) -> list[Queued]:
+        """URLs that wait, breadth first, but for those held already and those of hosts that hold their share."""
+
+    def finish(self, report: dict[str, Any]) -> None:
+        """Ends the crawl: what can only be said of the whole is worked out, and the crawl is marked finished."""
+
+    def totals(self, seeds: Sequence[str] = ()) -> Totals:
+        """Counts over everything stored, and what became of the seeds."""
+
+    def close(self) -> None:
+        """Lets go of the store."""
+
+
+def open_store(path: str | Path) -> Store:
+    """The store at `path`, created when there is none, owned by this process until it is closed.
+
+    Raises IndexFileError when the file is not ours, of a newer schema, locked by another crawl, or cannot be written.
+    """
+    from crawler.store.sqlite import SqliteStore
+
+    return SqliteStore(Path(path))

@@ -1,0 +1,218 @@
+"""The tables of an index file, and how such a file is opened.
+
+The file is meant to be looked at: with sqlite-utils, Datasette or the sqlite3 shell. Names, not numbers, stand where
+a person will look.
+"""
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from crawler.errors import IndexFileError
+
+APPLICATION_ID: Final = 0x6372776C  # "crwl", in the header of the file: PRAGMA application_id
+VERSION: Final = 1  # of the schema: PRAGMA user_version
+
+MINIMUM_SQLITE: Final = (3, 38, 0)  # UPDATE … FROM, ->> on JSON
+
+FTS_COLUMNS: Final = ("title", "heading", "ids", "terms", "links", "text")
+# bm25 weights in the order of FTS_COLUMNS, kept in the file so that sqlite-utils and Datasette rank as we do.
+FTS_WEIGHTS: Final = (2.0, 5.0, 3.0, 3.0, 3.0, 1.0)
+
+_WRITER_PRAGMAS = (
+    # Readers go on while the writer writes, and a commit is one append.
+    "PRAGMA journal_mode = WAL",
+    # A commit waits for no disk; a power cut may take the newest commits, whole, and never the file.
+    "PRAGMA synchronous = NORMAL",
+    # 64 MiB of pages, so that the indexes of a large frontier stay in memory.
+    "PRAGMA cache_size = -65536",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA foreign_keys = OFF",  # held by the one transaction that writes; checked by `integrity_check` in tests
+    "PRAGMA wal_autocheckpoint = 4000",  # pages of 4 KiB: fewer, longer checkpoints than the default 1000
+    "PRAGMA journal_size_limit = 67108864",
+    "PRAGMA busy_timeout = 10000",
+)
+_READER_PRAGMAS = (
+    "PRAGMA query_only = ON",
+    "PRAGMA trusted_schema = OFF",  # a file from elsewhere must not run functions of its own
+    "PRAGMA cell_size_check = ON",
+    "PRAGMA mmap_size = 268435456",
+    "PRAGMA busy_timeout = 5000",
+)
+
+
+def connect_writer(path: Path) -> sqlite3.Connection:
+    """The one writing connection to the file, which is created with all tables when it is missing or empty.
+
+    Raises IndexFileError.
+    """
+    if sqlite3.sqlite_version_info < MINIMUM_SQLITE:
+        wanted = ".".join(map(str, MINIMUM_SQLITE))
+        raise IndexFileError(f"SQLite {sqlite3.sqlite_version} is too old", f"use a Python built with SQLite {wanted} or newer")
+    check(path)
+    connection: sqlite3.Connection | None = None
+    try:
+        connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        if not connection.execute("PRAGMA user_version").fetchone()[0]:
+            _create(connection)
+        for pragma in _WRITER_PRAGMAS:
+            connection.execute(pragma)
+    except sqlite3.Error as error:
+        if connection is not None:
+            connection.close()
+        raise IndexFileError(f"{path}: cannot be written: {error}", "check the path and its permissions") from error
+    return connection
+
+
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write, whatever happens. Raises IndexFileError."""
+    check(path)
+    if not path.exists() or path.stat().st_size == 0:
+        raise IndexFileError(f"{path}: there is no index yet", "crawl first: crawl --seed URL --depth 2")
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        for pragma in _READER_PRAGMAS:
+            connection.execute(pragma)
+        connection.execute("SELECT 1 FROM sections_fts LIMIT 1").fetchone()
+    except sqlite3.Error as error:
+        raise IndexFileError(f"{path}: cannot be read: {error}") from error
+    return connection
+
+
+def check(path: Path) -> None:
+    """Raises IndexFileError unless the path is free, empty, or an index file that this version can read.
+
+    Looks at the 100 bytes of the SQLite file header (https://sqlite.org/fileformat2.html) and changes nothing.
+    """
+    another = "give another path with --db"
+    try:
+        with path.open("rb") as file:
+            header = file.read(100)
+    except FileNotFoundError:
+        if not path.parent.is_dir():
+            raise IndexFileError(f"{path}: the folder {path.parent} does not exist", another) from None
+        return
+    except IsADirectoryError:
+        raise IndexFileError(f"{path}: is a directory", another) from None
+    except (OSError, ValueError) as error:
+        raise IndexFileError(f"{path}: cannot be opened: {getattr(error, 'strerror', None) or error}", another) from error
+    if not header:
+        return
+    if len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
+        raise IndexFileError(f"{path}: is not a SQLite file", another)
+    version, application = int.from_bytes(header[60:64], "big"), int.from_bytes(header[68:72], "big")
+    if application != APPLICATION_ID:
+        raise IndexFileError(f"{path}: is another program's SQLite file", another)
+    if version > VERSION:
+        raise IndexFileError(f"{path}: is of schema {version}, newer than this crawler's {VERSION}", "upgrade crawler")
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    """Makes all tables in one transaction, so that a kill leaves an empty file or a whole schema."""
+    from sqlite_utils import Database  # needed this once in the life of a file, and slow to load
+
+    db = Database(connection, execute_plugins=False)
+    with db.atomic():
+        db.table("urls").create(
+            {
+                "id": int,
+                "url": str,
+                "host": str,
+                "depth": int,  # hops from the nearest seed; NULL while no followed path leads here
+                "state": str,  # queued, done, failed, skipped, gone
+                "reason": str,
+                "detail": str,
+                "status": int,
+                "redirects": int,  # in a row, that led here
+                "redirect_to": str,
+                "found_on": int,  # the URL whose link made the depth what it is; NULL for a seed
+                "found_at": str,
+                "attempts": int,
+                "fetched_at": str,
+                "seconds": float,
+                "size": int,  # decoded bytes
+                "content_type": str,
+                "etag": str,
+                "last_modified": str,
+            },
+            pk="id",
+            not_null={"url", "host", "state", "redirects"},
+            defaults={"redirects": 0},
+        )
+        db.table("urls").create_index(["url"], unique=True, index_name="urls_by_url")
+        # Holds only what waits, so it stays as small as the queue.
+        db.execute("CREATE INDEX urls_queued ON urls(host, depth, id) WHERE state = 'queued'")
+        db.table("pages").create(
+            {
+                "id": int,  # that of its URL
+                "url": str,
+                "title": str,
+                "description": str,
+                "lang": str,
+                "site": str,
+                "fetched_at": str,
+                "canonical": str,
+                "encoding": str,
+                "robots": str,
+                "fields": str,  # JSON of the fields of your own
+            },
+            pk="id",
+            not_null={"url", "title"},
+        )
+        db.table("pages").create_index(["url"], unique=True, index_name="pages_by_url")
+        db.table("sections").create(
+            {
+                "id": int,
+                "page": int,
+                "order": int,  # 0, 1, 2 … down the page
+                "level": int,  # 0 before the first heading, 1-6 as h1-h6, 7 for definitions and named anchors
+                "anchor": str,
+                **dict.fromkeys(FTS_COLUMNS, str),
+            },
+            pk="id",
+            not_null={"page"},
+            foreign_keys=[("page", "pages", "id")],
+        )
+        db.table("sections").create_index(["page", "order"], index_name="sections_by_page")
+        db.table("links").create(
+            {
+                "id": int,
+                "source": int,
+                "target": int,
+                "fragment": str,
+                "text": str,
+                "rel": str,
+                "hops": int,  # what following it adds to the depth: 1, 0 for a redirect, NULL when not followed
+            },
+            pk="id",
+            foreign_keys=[("source", "urls", "id"), ("target", "urls", "id")],
+        )
+        db.table("links").create_index(["source"], index_name="links_by_source")
+        db.table("links").create_index(["target"], index_name="links_by_target")
+        db.table("hosts").create(
+            {"origin": str, "robots_status": int, "robots_detail": str, "robots_txt": str, "robots_at": str}, pk="origin"
+        )
+        db.table("crawls").create(
+            {"id": int, "started_at": str, "finished_at": str, "rules": str, "report": str}, pk="id"
+        )
+        db.table("sections").enable_fts(FTS_COLUMNS, tokenize="porter unicode61 remove_diacritics 2")
+        for trigger in _fts_triggers():
+            db.execute(trigger)
+        weights = ", ".join(map(str, FTS_WEIGHTS))
+        db.execute(f"INSERT INTO sections_fts(sections_fts, rank) VALUES ('rank', 'bm25({weights})')")
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _fts_triggers() -> tuple[str, ...]:
+    """What keeps the index at one with its content, whoever writes: sqlite-utils' own, but on the indexed columns only."""
+    columns = ", ".join(FTS_COLUMNS)
+    new = ", ".join(f"new.{name}" for name in FTS_COLUMNS)
+    old = ", ".join(f"old.{name}" for name in FTS_COLUMNS)
+    insert = f"INSERT INTO sections_fts(rowid, {columns}) VALUES (new.id, {new});"
+    delete = f"INSERT INTO sections_fts(sections_fts, rowid, {columns}) VALUES ('delete', old.id, {old});"
+    return (
+        f"CREATE TRIGGER sections_ai AFTER INSERT ON sections BEGIN {insert} END",
+        f"CREATE TRIGGER sections_ad AFTER DELETE ON sections BEGIN {delete} END",
+        f"CREATE TRIGGER sections_au AFTER UPDATE OF {columns} ON sections BEGIN {delete} {insert} END",
+    )

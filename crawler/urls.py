@@ -1,0 +1,157 @@
+"""URLs: resolve, normalise, scope. Pure functions of text; nothing here raises on any input.
+
+The parser is ada-url, an implementation of the WHATWG URL Standard (https://url.spec.whatwg.org/), so that a link
+means here what it means in a browser. One parser decides: the HTTP client is only ever given its serialisation.
+"""
+
+import fnmatch
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+import ada_url
+
+if TYPE_CHECKING:
+    from publicsuffixlist import PublicSuffixList
+
+MAX_URL = 2083  # characters; the longest that browsers and servers agree on in practice
+_MAX_HOST = 253  # RFC 1035 §2.3.4
+_MAX_LABEL = 63
+
+ScopeKind = Literal["host", "prefix", "domain", "any"]
+
+
+def resolve(reference: str, base: str | None = None) -> tuple[str, str] | None:
+    """`(url, fragment)` of a link: the absolute http(s) URL without its fragment, and the fragment without `#`.
+
+    None when it is no fetchable URL: another scheme, malformed, or longer than `MAX_URL`.
+    """
+    if len(reference) > MAX_URL:
+        return None
+    try:
+        href = ada_url.join_url(base, reference) if base else ada_url.normalize_url(reference)
+    except ValueError:
+        return None
+    url, _, fragment = href.partition("#")
+    if not url.startswith(("http://", "https://")) or len(url) > MAX_URL:
+        return None
+    return (url, fragment) if _is_valid_host(host(url)) else None
+
+
+def normalize(text: str, base: str | None = None) -> str | None:
+    """The key under which a URL is known: its WHATWG serialisation without fragment; None if not http(s).
+
+    Idempotent. Nothing lossy is done: no query is reordered, no slash dropped.
+    """
+    resolved = resolve(text, base)
+    return resolved[0] if resolved else None
+
+
+def host(url: str) -> str:
+    """The host of a normalised URL with its port when that is not the scheme's own: `example.org:8080`."""
+    return url.split("/", 3)[2].rpartition("@")[2]
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port of a normalised URL: `https://example.org:8080` (RFC 6454)."""
+    return f"{url.split(':', 1)[0]}://{host(url)}"
+
+
+def hostname(url: str) -> str:
+    """The host of a normalised URL without port and without brackets: `example.org`, `::1`."""
+    name = host(url)
+    if name.startswith("["):
+        return name[1 : name.index("]")]
+    return name.partition(":")[0]
+
+
+@lru_cache(maxsize=4096)
+def _is_valid_host(name: str) -> bool:
+    return len(name) <= _MAX_HOST + 6 and all(len(label) <= _MAX_LABEL for label in name.split("."))
+
+
+def _without_www(name: str) -> str:
+    return name.removeprefix("www.")
+
+
+@lru_cache(maxsize=4096)
+def _registrable_domain(name: str) -> str:
+    """The registrable domain of a host name by the Public Suffix List; an address or a bare name is its own."""
+    if ":" in name or name.rpartition(".")[2].isdigit():  # WHATWG: a host whose last label is a number is IPv4
+        return name
+    return _public_suffixes().privatesuffix(name) or name
+
+
+@lru_cache(maxsize=1)
+def _public_suffixes() -> "PublicSuffixList":
+    from publicsuffixlist import PublicSuffixList  # 20 ms to load, and needed by one kind of scope only
+
+    return PublicSuffixList()
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which URLs belong to a crawl.
+
+    `kind` relates a URL to the seeds: on the same *host* (and port; `www.` makes no difference), under the same
+    *prefix* (the seed's folder), in the same registrable *domain*, or *any*. `include` and `exclude` are globs: one
+    that begins with `/` is held against path and query, any other against the whole URL; `*` also matches `/`.
+    """
+
+    kind: ScopeKind
+    seeds: tuple[str, ...]
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    def verdict(self, url: str) -> str | None:
+        """None when the normalised URL is in scope, else the reason: `scope`, `include` or `exclude`."""
+        if url in self.seeds:
+            return None
+        if self.kind == "prefix":
+            inside = _schemeless(url).startswith(_prefixes(self.seeds))
+        else:
+            inside = self.kind == "any" or _site(url, self.kind) in _sites(self.seeds, self.kind)
+        if not inside:
+            return "scope"
+        if self.include and not _matches(url, self.include):
+            return "include"
+        if self.exclude and _matches(url, self.exclude):
+            return "exclude"
+        return None
+
+
+def _schemeless(url: str) -> str:
+    return _without_www(url.partition("://")[2])
+
+
+@lru_cache(maxsize=64)
+def _prefixes(seeds: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_schemeless(seed.partition("?")[0].rpartition("/")[0] + "/") for seed in seeds)
+
+
+def _site(url: str, kind: ScopeKind) -> str:
+    return _registrable_domain(hostname(url)) if kind == "domain" else _without_www(host(url))
+
+
+@lru_cache(maxsize=64)
+def _sites(seeds: tuple[str, ...], kind: ScopeKind) -> frozenset[str]:
+    return frozenset(_site(seed, kind) for seed in seeds)
+
+
+def _matches(url: str, globs: tuple[str, ...]) -> bool:
+    whole, path = _compiled(globs)
+    rest = "/" + url.split("/", 3)[3]
+    return bool((whole and whole.fullmatch(url)) or (path and path.fullmatch(rest)))
+
+
+@lru_cache(maxsize=64)
+def _compiled(globs: tuple[str, ...]) -> tuple[re.Pattern[str] | None, re.Pattern[str] | None]:
+    """The globs as two patterns: those for whole URLs, and those for paths."""
+
+    def union(some: Iterable[str]) -> re.Pattern[str] | None:
+        patterns = [fnmatch.translate(glob) for glob in some]
+        return re.compile("|".join(patterns)) if patterns else None
+
+    return union(g for g in globs if not g.startswith("/")), union(g for g in globs if g.startswith("/"))
