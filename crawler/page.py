@@ -7,13 +7,15 @@ and the text is cut at the marks.
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from crawler import charset
 from crawler.errors import CrawlerError
-from crawler.urls import normalize, resolve
+from crawler.urls import normalize
 
 MAX_LINKS = 10_000  # of a page; what comes after is dropped, which ends link farms
 MAX_LINK_TEXT = 200  # characters
@@ -22,28 +24,28 @@ _MAX_WORD = 200  # characters; what is longer is data, not a word, and is cut ou
 
 # Unicode noncharacters: never valid in a document, so they cannot be confused with text.
 _START, _HEADING_END, _TERM, _TERM_END = "\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3"
-_ALL_MARKS = (_START, _HEADING_END, _TERM, _TERM_END)
 
-# Selectors are grouped by tag first: a list of attribute selectors alone is tried on every element of the page,
-# which takes four times as long.
-_NO_TEXT = ":is(script, style, template, noscript)"
+# A walk of the whole tree costs a tenth of the parsing, and each selector tried on each element adds to it: hence few
+# walks, long lists, and attribute selectors bound to the tags that carry them.
+_NO_TEXT = "script, style, template, noscript"
 _CHROME = (
-    ":is(iframe, object, svg, select, datalist, nav, header, footer), "
-    ":is(div, section, aside, form, ul, table, p, span):is([role=navigation], [role=banner], [role=contentinfo], "
-    "[role=search], [hidden], [data-nosnippet], [data-pagefind-ignore], .nosearch, .footer, #footer, "
-    ".sphinxsidebar, .navbar, .breadcrumbs)"
+    "iframe, object, svg, select, datalist, nav, header, footer, "
+    ":is(div, ul, section, aside, form):is([role=navigation], [role=banner], [role=contentinfo], [role=search], "
+    "[hidden], [data-nosnippet], [data-pagefind-ignore], .nosearch, .footer, #footer, .sphinxsidebar, .navbar, "
+    ".breadcrumbs)"
 )
 _SECTIONING = {"article", "main", "section", "aside", "nav", "td"}  # a header in one of these is that part's own
 # What these hold reads on without a gap; every other element keeps its words apart from its neighbours'.
-_INLINE = (
-    ":is(a, span, em, strong, b, i, abbr, acronym, bdi, bdo, big, cite, del, dfn, font, ins, label, mark, nobr, q, "
-    "s, small, strike, u, var, wbr)"
-)
+_INLINE = ":is(a, span, em, strong, b, i, u, s, abbr, cite, del, dfn, font, ins, label, mark, q, small, var, wbr)"
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
-_STARTS = ", ".join((*_HEADINGS, "dt[id]", "a[name]", "a[id]:not([href])"))
+_STARTS = (*_HEADINGS, "dt[id]", "a[name]", "a[id]:not([href])")
 _ITEM_LEVEL = 7  # of sections that start at a definition list entry or a named anchor, below every heading
-_IS = ":is(p, td, li, dd)"
-_LEAD_TERMS = f"{_IS} > :is(code, b, strong):first-of-type, {_IS} > a:first-of-type > code:first-child"
+_TERMS = {"code", "b", "strong"}
+_LEAD_TERMS = (
+    ":is(p, td, li, dd) > :is(code, b, strong):first-of-type",
+    ":is(p, td, li, dd) > a:first-of-type > code:first-child",
+)
+_MARKED = ", ".join((*_STARTS, *_LEAD_TERMS))
 _GENERATED_ID = re.compile(r"(?:id|index|footnote|fn|ref|cite)?[-_:.]?[\d.:_-]+", re.I)
 _LEAD = re.compile(f"{_TERM}([^{_TERM}]*?){_TERM_END}")
 _REFRESH = re.compile(r"""^[\d.\s]{0,20}[;,]?\s{0,8}(?:url\s{0,8}=\s{0,8})?["']?([^"']{1,2083})""", re.I)
@@ -120,7 +122,7 @@ def parse(body: bytes, url: str, content_type: str = "text/html", *, agent: str 
 
 
 def _plain(text: str, url: str, encoding: str) -> Page:
-    words = _words(_unmarked(text.replace("\0", " ")))
+    words = _unmarked(_words(text.replace("\0", " ").replace(_START, "")))
     first_line = next((line.strip() for line in text.splitlines() if line.strip()), "")
     title = first_line[:100].replace("\0", " ") or _name_of(url)
     return Page(url, title, (Section(0, "", "", words),) if words else (), encoding=encoding)
@@ -188,36 +190,42 @@ def _links(
     tree: LexborHTMLParser, url: str, base: str, refresh: str
 ) -> tuple[tuple[Link, ...], list[LexborNode]]:
     """All distinct outlinks in document order, and the permalink nodes (`¶`) that are no words of the page."""
-    known: dict[str, tuple[str, str] | None] = {}
     found: dict[Link, None] = {}
     permalinks = []
-    rels = {node.mem_id: (node.attrs.get("rel") or "").lower() for node in tree.css("a[rel], area[rel]")}
+    seen: set[tuple[str, str, str]] = set()
+    folder = base.partition("?")[0].rpartition("/")[0] + "/"
+    rels = {node.mem_id: (node.attrs.get("rel") or "").lower() for node in tree.css("a[rel]")}
     for node in tree.css("a[href], area[href], frame[src], iframe[src]"):
         attrs = node.attrs
         reference = attrs.get("href") or attrs.get("src")
         if not reference:
             continue
-        text = " ".join(node.text().split())
-        if reference[0] == "#":
+        link = reference, node.text(), rels.get(node.mem_id, "")
+        if link in seen:
+            continue
+        seen.add(link)
+        text = " ".join(link[1].split())
+        path, _, fragment = reference.strip().partition("#")
+        if not path:
             if len(text) == 1 and not text.isalnum():
                 permalinks.append(node)
+                seen.remove(link)
                 continue
-            target: tuple[str, str] | None = (url, reference[1:]) if base == url else None
+            target = base
         else:
-            target = None
-        if target is None:
-            if reference in known:
-                target = known[reference]
-            else:
-                target = known[reference] = resolve(reference, base)
-            if target is None:
-                continue
-        found[Link(*target, text[:MAX_LINK_TEXT], rels.get(node.mem_id, ""))] = None
-        if len(found) >= MAX_LINKS:
-            break
-    if refresh and (target := resolve(refresh, base)):
-        found[Link(*target, "", "refresh")] = None
+            target = _resolved(path, base if path[0] == "?" else folder)
+        if target is not None:
+            # Fragments are kept as ids are written: percent-decoded.
+            found[Link(target, unquote(fragment) if "%" in fragment else fragment, text[:MAX_LINK_TEXT], link[2])] = None
+            if len(found) >= MAX_LINKS:
+                break
+    if refresh and (refreshed := normalize(refresh, base)):
+        found[Link(refreshed, "", "", "refresh")] = None
     return tuple(found), permalinks
+
+
+# Pages of a folder mostly link to the same places, by the same words.
+_resolved = lru_cache(maxsize=8192)(normalize)
 
 
 def _sections(tree: LexborHTMLParser, permalinks: Iterable[LexborNode], clean: bool) -> tuple[Section, ...]:
@@ -229,10 +237,7 @@ def _sections(tree: LexborHTMLParser, permalinks: Iterable[LexborNode], clean: b
     for node in body.css(f"{_NO_TEXT}, {_CHROME}" if clean else _NO_TEXT):
         if node.tag not in ("header", "footer") or _is_of_the_whole_page(node):
             node.decompose()
-    starts = _mark_starts(body)
-    for node in body.css(_LEAD_TERMS):
-        node.insert_before(_TERM)
-        node.insert_after(_TERM_END)
+    starts = _mark(body)
     for node in body.css(_INLINE):
         node.unwrap(delete_empty=True)
     body.merge_text_nodes()
@@ -249,12 +254,16 @@ def _is_of_the_whole_page(node: LexborNode) -> bool:
     return parent is None and node.css_first("h1") is None
 
 
-def _mark_starts(body: LexborNode) -> list[tuple[int, tuple[str, ...]]]:
-    """Puts a mark before each section start; level and fragments of each, in document order."""
+def _mark(body: LexborNode) -> list[tuple[int, tuple[str, ...]]]:
+    """Puts marks at section starts and lead terms; level and fragments of each start, in document order."""
     starts: list[tuple[int, tuple[str, ...]]] = []
     has_title = False
-    for node in body.css(_STARTS):
+    for node in body.css(_MARKED):
         tag = node.tag
+        if tag in _TERMS:
+            node.insert_before(_TERM)
+            node.insert_after(_TERM_END)
+            continue
         if tag == "a":
             attrs = node.attrs
             fragment = attrs.get("id") or attrs.get("name") or ""
@@ -341,9 +350,10 @@ def _term(term: str) -> str:
 
 
 def _unmarked(text: str) -> str:
-    for mark in _ALL_MARKS:  # four passes in C; str.translate takes ten times as long
+    """The text, of single spaces, without marks and the spaces that they leave."""
+    for mark in (_TERM + " ", " " + _TERM_END, _TERM, _TERM_END, _HEADING_END):  # str.translate takes ten times as long
         text = text.replace(mark, "")
-    return " ".join(text.split())
+    return text.strip()
 
 
 def _words(text: str) -> str:

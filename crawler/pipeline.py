@@ -6,6 +6,7 @@
        └────────────────── URLs that the transaction found ───────────┘
 """
 
+import os
 import queue
 import socket
 import threading
@@ -17,11 +18,10 @@ from typing import Any, Final
 
 from crawler.addresses import Guard, is_loopback
 from crawler.config import Config
-from crawler.errors import CrawlerError, UsageError
-from crawler.frontier import HOST_SHARE, Frontier, Pace
-from crawler.robots import MAX_DELAY
-from crawler.store import Outcome, RobotsReply, Store, Totals, open_store
-from crawler.urls import Scope, host, hostname
+from crawler.errors import UsageError
+from crawler.frontier import HOST_SHARE, Frontier, Pace, Task
+from crawler.store import Outcome, Queued, RobotsReply, Store, Totals, open_store
+from crawler.urls import Scope, host, hostname, origin
 from crawler.visit import Visitor
 
 QUEUE_BOUND: Final = 64  # documents between fetchers and indexers: memory is bounded by this, not by luck
@@ -216,7 +216,7 @@ def crawl(
     all threads are joined and what was committed is safe.
     """
     if not config.seeds:
-        raise UsageError("no seed", "say where to begin: crawl --seed https://example.org/ --depth 2")
+        raise _no_seed()
     store = open_store(Path(config.db))
     try:
         resumed = store.begin(_rules(config), config.seeds, fresh=config.fresh)
@@ -234,6 +234,29 @@ def crawl(
         return report
     finally:
         store.close()
+
+
+def preview(config: Config) -> dict[str, Any]:
+    """What a crawl by this configuration would do: for each seed what robots.txt says, and the pace. Fetches no page."""
+    if not config.seeds:
+        raise _no_seed()
+    scope = Scope(config.scope, config.seeds, config.include, config.exclude)
+    guard = Guard(_addresses(config.seeds), allow_private=config.allow_private)
+    pace, visitor = _pace_of(config), Visitor(config, scope, guard)
+    seeds = []
+    for seed in config.seeds:
+        task = Task(Queued(0, origin(seed) + "/robots.txt", 0, 0), host(seed), None, 0)
+        rules, _, _ = visitor.robots(task)
+        slots, delay = pace(host(seed))
+        verdict = "allowed by robots.txt" if rules.allows(config.user_agent, seed) else rules.reason or "refused by robots.txt"
+        delay = max(delay, rules.delay(config.user_agent))
+        seeds.append({"url": seed, "robots": verdict, "pace": f"{slots} at a time, {delay:g} s between two requests"})
+    visitor.close()
+    return {"seeds": seeds, "scope": config.scope, "depth": config.depth, "db": config.db}
+
+
+def _no_seed() -> UsageError:
+    return UsageError("no seed", "say where to begin: crawl --seed https://example.org/ --depth 2")
 
 
 def _turn(ring: Ring, stop: "_Stop", on_progress: Callable[[Progress], None] | None, started: float) -> None:
@@ -341,12 +364,16 @@ def _rules(config: Config) -> dict[str, Any]:
     }
 
 
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _pace_of(config: Config) -> Callable[[str], Pace]:
     """One request at a time and a second between two, but on this very machine as fast as it goes; or as set."""
 
     def pace(name: str) -> Pace:
         own = is_loopback(hostname(f"http://{name}/"))
-        slots = (config.threads if own else 1) if config.per_host == "auto" else config.per_host
+        slots = (_cores() if own else 1) if config.per_host == "auto" else config.per_host
         delay = (0.0 if own else DEFAULT_DELAY) if config.delay == "auto" else config.delay
         return Pace(slots, delay)
 

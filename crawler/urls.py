@@ -23,30 +23,23 @@ _MAX_LABEL = 63
 ScopeKind = Literal["host", "prefix", "domain", "any"]
 
 
-def resolve(reference: str, base: str | None = None) -> tuple[str, str] | None:
-    """`(url, fragment)` of a link: the absolute http(s) URL without its fragment, and the fragment without `#`.
+def normalize(text: str, base: str | None = None) -> str | None:
+    """The key under which a URL is known: its WHATWG serialisation without fragment; None if it is not fetchable.
 
-    None when it is no fetchable URL: another scheme, malformed, or longer than `MAX_URL`.
+    Not fetchable is what has another scheme than http and https, is malformed, or is longer than `MAX_URL`.
+    `base` is what a relative reference is relative to. Idempotent. Nothing lossy is done: no query is reordered, no
+    slash dropped.
     """
-    if len(reference) > MAX_URL:
+    if len(text) > MAX_URL:
         return None
     try:
-        href = ada_url.join_url(base, reference) if base else ada_url.normalize_url(reference)
+        href = ada_url.join_url(base, text) if base else ada_url.normalize_url(text)
     except ValueError:
         return None
-    url, _, fragment = href.partition("#")
+    url = href.partition("#")[0]
     if not url.startswith(("http://", "https://")) or len(url) > MAX_URL:
         return None
-    return (url, fragment) if _is_valid_host(host(url)) else None
-
-
-def normalize(text: str, base: str | None = None) -> str | None:
-    """The key under which a URL is known: its WHATWG serialisation without fragment; None if not http(s).
-
-    Idempotent. Nothing lossy is done: no query is reordered, no slash dropped.
-    """
-    resolved = resolve(text, base)
-    return resolved[0] if resolved else None
+    return url if _is_valid_host(host(url)) else None
 
 
 def host(url: str) -> str:

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
-from crawler.page import Page
+if TYPE_CHECKING:
+    from crawler.page import Page
 
 State = Literal["queued", "done", "failed", "skipped", "gone"]
 
@@ -55,7 +56,7 @@ class Outcome:
     last_modified: str = ""
     redirects: int = 0
     """Redirects in a row that led to this URL."""
-    page: Page | None = None
+    page: "Page | None" = None
     """The document to index; None when there is none, or it is not to be indexed."""
     fields: dict[str, Any] | None = None
     edges: tuple[Edge, ...] = ()

@@ -188,7 +188,6 @@ def _create(connection: sqlite3.Connection) -> None:
             foreign_keys=[("source", "urls", "id"), ("target", "urls", "id")],
         )
         db.table("links").create_index(["source"], index_name="links_by_source")
-        db.table("links").create_index(["target"], index_name="links_by_target")
         db.table("hosts").create(
             {"origin": str, "robots_status": int, "robots_detail": str, "robots_txt": str, "robots_at": str}, pk="origin"
         )

@@ -116,7 +116,8 @@ SELECT json_group_array(json_array(id, url, depth, redirects)) FROM (
     ORDER BY urls.depth, urls.id LIMIT :room)
 """
 
-# Texts of the links that point to each section, but for those that point to more than ten pages ("next", "top").
+# Texts of the links that point to each section, where they call it something that it does not call itself. Texts that
+# point to more than ten pages ("next", "top") say nothing.
 _PLACES = """
 CREATE TEMP TABLE places AS
 SELECT sections.page, json_each.value AS fragment, min(sections.id) AS section
@@ -130,6 +131,8 @@ telling AS (SELECT text FROM said GROUP BY text HAVING count(DISTINCT target) <=
 pointed AS (SELECT places.section, group_concat(said.text, ' · ') AS texts
     FROM said JOIN telling USING (text)
     JOIN temp.places ON places.page = said.target AND places.fragment = said.fragment
+    JOIN sections ON sections.id = places.section
+    WHERE instr(lower(sections.heading || ' ' || sections.ids || ' ' || sections.title), lower(rtrim(said.text, '()'))) = 0
     GROUP BY places.section)
 UPDATE sections SET links = pointed.texts FROM pointed WHERE sections.id = pointed.section AND links <> pointed.texts
 """

@@ -1,0 +1,105 @@
+"""Hits and reports as text: cards for a terminal, tab-separated lines for a pipe, a summary for a crawl."""
+
+import textwrap
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from crawler.console import printable, size
+from crawler.hits import MARK, MARK_END, Hit, Results
+
+if TYPE_CHECKING:
+    from crawler.pipeline import Report
+
+_REASONS = {
+    "scope": "out of scope",
+    "depth": "too deep",
+    "content-type": "neither HTML nor text",
+    "robots": "refused by robots.txt",
+    "robots-unreachable": "robots.txt not to be had",
+    "nofollow": "only linked with nofollow",
+    "noindex": "asks not to be indexed",
+    "include": "not in --include",
+    "exclude": "in --exclude",
+    "private-address": "at a private address",
+    "redirects": "behind too many redirects",
+    "empty": "without text",
+}
+
+
+def cards(results: Results, width: int, *, color: bool) -> Iterator[str]:
+    """A card for each hit, of at most `width` columns; titles are OSC 8 links where colour is allowed."""
+    for hit in results.results:
+        yield _card(hit, width, color)
+
+
+def _card(hit: Hit, width: int, color: bool) -> str:
+    heading = printable(hit.heading)
+    title = printable(hit.title)
+    label = f"{title} › {heading}" if heading and heading.lower() not in title.lower() else title
+    when = " · ".join(filter(None, (printable(hit.lang), _ago(hit.fetched_at))))
+    label = textwrap.shorten(label, max(10, width - 6 - len(when)), placeholder=" …")
+    gap = " " * max(2, width - 4 - len(label) - len(when))
+    shown = f"\x1b]8;;{printable(hit.href)}\x1b\\\x1b[1m{label}\x1b[0m\x1b]8;;\x1b\\" if color else label
+    lines = [f"{hit.rank:2}  {shown}{gap}{when}".rstrip(), f"    {printable(hit.href)}"]
+    snippet = printable(hit.snippet.replace(MARK, "\ufdd0").replace(MARK_END, "\ufdd1"))
+    for line in textwrap.wrap(snippet, max(10, width - 4), break_on_hyphens=False)[:3]:
+        lines.append("    " + line)
+    text = "\n".join(lines)
+    text = text.replace("\ufdd0", "\x1b[1;33m" if color else "").replace("\ufdd1", "\x1b[0m" if color else "")
+    if hit.also:
+        text += "\n    also: " + "  ".join(f"#{printable(anchor)}" for anchor in hit.also)
+    return text + "\n"
+
+
+def footer(results: Results, limit: int) -> str:
+    """How many there are, and how to see more."""
+    shown = len(results.results)
+    more = f" · more: --limit {min(results.total, limit * 5)}" if results.total > shown else ""
+    return f"{shown} of {results.total} in {results.took_ms:.0f} ms{more}"
+
+
+def rows(results: Results) -> Iterator[str]:
+    """A line a hit: rank, href, title, heading, snippet, separated by tabs."""
+    for hit in results.results:
+        cells = (str(hit.rank), hit.href, hit.title, hit.heading, hit.plain_snippet)
+        yield "\t".join(printable(cell) for cell in cells)
+
+
+def summary(report: "Report", db: str) -> str:
+    """What a crawl came to, and what to do next."""
+    rate = report.indexed / report.seconds if report.seconds else 0.0
+    lines = []
+    if not report.fetched and not report.interrupted and report.pages:
+        lines.append(f"Nothing was left to fetch: {_count(report.pages, 'page')} in {db}.")
+    else:
+        lines.append(
+            f"{'Interrupted: indexed' if report.interrupted else 'Indexed'} {_count(report.indexed, 'page')} in "
+            f"{report.seconds:.1f} s ({rate:.1f} pages/s, {size(report.bytes)}); {_count(report.pages, 'page')} in {db}."
+        )
+    if report.reasons:
+        why = [f"{count} {_REASONS.get(reason, reason)}" for reason, count in list(report.reasons.items())[:8]]
+        lines.append("Not indexed: " + ", ".join(why) + ".")
+    if report.queued:
+        lines.append(f"{_count(report.queued, 'URL')} still queued: the same command goes on from here.")
+    elif not report.fetched and report.pages:
+        lines.append("To fetch everything again: the same command with --fresh.")
+    if report.pages:
+        lines.append(f"next: crawl search TERM{'' if db == 'crawl.db' else f' --db {db}'}")
+    return "\n".join(map(printable, lines))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _ago(time: str) -> str:
+    """How long ago an ISO 8601 time was: `2 days ago`."""
+    try:
+        seconds = (datetime.now(UTC) - datetime.fromisoformat(time)).total_seconds()
+    except (ValueError, TypeError):
+        return ""
+    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            return f"{_count(int(seconds // length), unit)} ago"
+    return "now"

@@ -1,0 +1,109 @@
+"""The console, owned by one object: progress, messages and results never write over each other.
+
+Nothing from a page reaches the terminal raw: control characters and invisible formatting are replaced first.
+"""
+
+import os
+import shutil
+import sys
+import threading
+import time
+import unicodedata
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from crawler.pipeline import Progress
+
+_PLAIN_EVERY = 5.0  # seconds between two progress lines where there is no terminal
+
+
+def printable(text: str) -> str:
+    """The text in one line, with control (Cc), format (Cf: bidi and the like) and surrogate characters replaced."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        " " if char in "\t\n\r" else "\ufffd" if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co") else char
+        for char in text
+    )
+
+
+def size(count: int) -> str:
+    """Bytes for a person: `50.7 MB`."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+class Console:
+    """Standard output and standard error of one program. Every write happens under one lock."""
+
+    def __init__(self, out: TextIO | None = None, err: TextIO | None = None, *, quiet: bool = False) -> None:
+        self._out = out or sys.stdout
+        self._err = err or sys.stderr
+        self._quiet = quiet
+        self._lock = threading.Lock()
+        self._live = self._err.isatty()
+        self._shown = False  # a progress line stands on the terminal, without a line end
+        self._next_line = time.monotonic() + _PLAIN_EVERY
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether results are read by a person at a terminal."""
+        return self._out.isatty()
+
+    @property
+    def has_color(self) -> bool:
+        """Whether results may be coloured (https://no-color.org)."""
+        return self.is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+    @property
+    def width(self) -> int:
+        return max(20, min(shutil.get_terminal_size((100, 24)).columns, 120))
+
+    def progress(self, now: "Progress") -> None:
+        """Shows how far a crawl is: one live line on a terminal, a line every few seconds elsewhere."""
+        if self._quiet:
+            return
+        rate = now.pages / now.seconds if now.seconds else 0.0
+        line = f"{now.pages} pages · {now.queued} queued · {now.failed} failed · {rate:.1f} pages/s · {size(now.bytes)}"
+        with self._lock:
+            if self._live:
+                shown = printable(f"{line} · {now.host}")[: self.width - 1]
+                self._err.write(f"\r\x1b[K{shown}")
+                self._err.flush()
+                self._shown = True
+            elif time.monotonic() >= self._next_line:
+                self._next_line = time.monotonic() + _PLAIN_EVERY
+                self._err.write(printable(f"{line} · {now.host}") + "\n")
+                self._err.flush()
+
+    def say(self, text: str) -> None:
+        """A message for the person, on standard error; none when quiet."""
+        if not self._quiet:
+            self._message(text)
+
+    def error(self, what: str, hint: str = "") -> None:
+        """What went wrong and what to do, also when quiet."""
+        self._message(f"error: {printable(what)}" + (f"\nhint: {printable(hint)}" if hint else ""))
+
+    def result(self, text: str) -> None:
+        """Data, on standard output."""
+        with self._lock:
+            self._clear()
+            self._out.write(text + "\n")
+            self._out.flush()
+
+    def _message(self, text: str) -> None:
+        with self._lock:
+            self._clear()
+            self._err.write(text + "\n")
+            self._err.flush()
+
+    def _clear(self) -> None:
+        if self._shown:
+            self._err.write("\r\x1b[K")
+            self._err.flush()
+            self._shown = False
