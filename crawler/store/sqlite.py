@@ -27,6 +27,7 @@ _TRANSIENT = (
     "connect-error", "timeout", "dns-error", "truncated", "robots-unreachable", "robots",
     "http-429", "http-500", "http-502", "http-503", "http-504",
 )  # fmt: skip
+_GONE = ("http-404", "http-410")
 
 # Kept for the length of a connection; the triggers note what the transaction makes available or brings nearer.
 _SCRATCH = """
@@ -42,12 +43,12 @@ CREATE TEMP TRIGGER brought_nearer AFTER UPDATE OF depth ON main.urls WHEN new.d
 """
 
 _OUTCOMES = """
-UPDATE urls SET state = o.state, reason = o.reason, detail = o.detail, status = o.status, attempts = o.attempts,
+UPDATE urls SET state = iif(o.gone AND EXISTS (SELECT 1 FROM pages WHERE pages.id = o.id), 'gone', o.state), reason = o.reason, detail = o.detail, status = o.status, attempts = o.attempts,
     fetched_at = o.fetched_at, seconds = o.seconds, size = o.size, content_type = o.content_type, etag = o.etag,
     last_modified = o.last_modified, redirect_to = o.redirect_to
 FROM (SELECT value->>0 AS id, value->>1 AS state, value->>2 AS reason, value->>3 AS detail, value->>4 AS status,
         value->>5 AS attempts, value->>6 AS fetched_at, value->>7 AS seconds, value->>8 AS size,
-        value->>9 AS content_type, value->>10 AS etag, value->>11 AS last_modified, value->>12 AS redirect_to
+        value->>9 AS content_type, value->>10 AS etag, value->>11 AS last_modified, value->>12 AS redirect_to, value->>13 AS gone
     FROM json_each(?)) AS o
 WHERE urls.id = o.id
 """
@@ -233,9 +234,9 @@ class SqliteStore:
                 )
             if not outcomes:
                 return Handed([], 0)
-            for table, key in (("sections", "page"), ("pages", "id"), ("links", "source")):
-                run(f"DELETE FROM {table} WHERE {key} IN (SELECT value FROM json_each(?))", (_json(batch.ids),))  # noqa: S608
             run(_OUTCOMES, (_json(batch.outcomes),))
+            for table, key in (("sections", "page"), ("pages", "id"), ("links", "source")):
+                run(f"DELETE FROM {table} WHERE {key} IN (SELECT value FROM json_each(?))", (_json(batch.replaced),))  # noqa: S608
             if batch.pages:
                 run(_PAGES, (_json(batch.pages),))
                 run(_SECTIONS, (_json(batch.sections),))
@@ -265,10 +266,14 @@ class SqliteStore:
     def finish(self, report: dict[str, Any]) -> None:
         """Ends the crawl: gives sections the texts of the links that point to them, and notes the report.
 
-        After a fresh crawl, pages that were not reached again leave the index here.
+        After a fresh crawl without failures, pages that were not reached again leave the index here.
         """
         with self._transaction() as run:
-            unreached = "SELECT id FROM urls WHERE state = 'skipped' AND reason = 'unreached'"
+            # What failed for a passing reason may have led to them: then they stay until a crawl that knows.
+            unreached = (
+                "SELECT id FROM urls WHERE state = 'skipped' AND reason = 'unreached' AND NOT EXISTS "
+                f"(SELECT 1 FROM urls WHERE state = 'failed' AND reason IN {_TRANSIENT})"
+            )
             for table, key in (("sections", "page"), ("pages", "id")):
                 run(f"DELETE FROM {table} WHERE {key} IN ({unreached})")  # noqa: S608
             run(_PLACES)
@@ -324,7 +329,8 @@ class _Rows:
     """The rows of a batch, a list for each table."""
 
     def __init__(self, outcomes: Sequence[Outcome]) -> None:
-        self.ids = [outcome.id for outcome in outcomes]
+        self.replaced: list[int] = []
+        """URLs whose stored page, if there is one, is replaced or goes; a failure that may pass keeps it."""
         self.outcomes: list[tuple[Any, ...]] = []
         self.pages: list[tuple[Any, ...]] = []
         self.sections: list[tuple[Any, ...]] = []
@@ -337,8 +343,10 @@ class _Rows:
         redirect_to = next((edge.url for edge in o.edges if edge.rel == "redirect"), None)
         self.outcomes.append(
             (o.id, o.state, o.reason, o.detail, o.status, o.attempts, o.fetched_at, round(o.seconds, 4), o.size,
-             o.content_type, o.etag, o.last_modified, redirect_to)
+             o.content_type, o.etag, o.last_modified, redirect_to, o.reason in _GONE)
         )  # fmt: skip
+        if o.state != "failed" or o.reason in _GONE:
+            self.replaced.append(o.id)
         if (page := o.page) is not None:
             fields = None if o.fields is None else json.dumps(o.fields, ensure_ascii=False)
             self.pages.append(

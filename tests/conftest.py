@@ -1,0 +1,54 @@
+"""Fixtures that all tests share."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crawler import Config, Report, crawl
+from tests.site import Site
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A web site of the test's own."""
+    served = Site()
+    yield served
+    served.close()
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    """Where the index file of the test goes."""
+    return tmp_path / "crawl.db"
+
+
+@pytest.fixture
+def run(site: Site, db: Path) -> Callable[..., Report]:
+    """Crawls the site from `/`, or from the paths given, into `db`."""
+
+    def start(*paths: str, on_progress: Any = None, interrupts: Any = None, **settings: Any) -> Report:
+        seeds = tuple(map(site.url, paths or ("/",)))
+        settings = {"seeds": seeds, "db": str(db), "depth": 10} | settings
+        return crawl(Config(**settings), on_progress=on_progress, interrupts=interrupts)
+
+    return start
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left() -> Iterator[None]:
+    """After every test, no thread of the crawler's is alive."""
+    yield
+    left = [thread.name for thread in threading.enumerate() if thread.name.startswith("crawler-")]
+    assert left == []
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the settings of whoever runs it."""
+    import os
+
+    for name in [name for name in os.environ if name.startswith("CRAWL_")]:
+        monkeypatch.delenv(name)
