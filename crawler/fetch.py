@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 from functools import lru_cache
 from http.client import HTTPException
+from http.client import IncompleteRead as ChunkCut
 from typing import Any, Final, Self
 
 import certifi
@@ -360,7 +361,7 @@ def _mapped(error: Exception) -> FetchError:
         return FetchError("tls-error", _words(root))
     if any(isinstance(link, DecodeError) for link in chain):
         return FetchError("decode-error", _words(root))
-    if any(isinstance(link, IncompleteRead) for link in chain):
+    if any(isinstance(link, IncompleteRead | ChunkCut) for link in chain):
         return FetchError("truncated", "the body is shorter than announced", transient=True)
     if isinstance(root, OSError):  # http.client.RemoteDisconnected is a ConnectionResetError
         return FetchError("connect-error", _words(root), transient=True)

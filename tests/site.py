@@ -37,6 +37,8 @@ class Site:
         self._replies: dict[str, list[_Reply]] = {}
         self._lock = threading.Lock()
         self._in_flight = 0
+        self.latency = 0.0
+        """Seconds that every reply takes."""
         self.seen: list[Seen] = []
         self.most_at_once = 0
         self.robots("User-agent: *\nDisallow:\n")
@@ -147,16 +149,17 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         began = time.monotonic()
         reply = self.server.site._answer(self.path)
-        try:
-            if reply.gate is not None:
-                reply.gate.wait(30)
-            self.send_response(reply.status)
-            for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(reply.body)
-        finally:
-            self.server.site._answered(self.path, dict(self.headers), began)
+        if reply.gate is not None:
+            reply.gate.wait(30)
+        if self.server.site.latency:
+            threading.Event().wait(self.server.site.latency)
+        # Before the first byte goes out: whoever has the reply finds the request on record.
+        self.server.site._answered(self.path, dict(self.headers), began)
+        self.send_response(reply.status)
+        for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(reply.body)
 
     def log_message(self, *args: Any) -> None:
         """The test speaks."""

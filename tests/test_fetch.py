@@ -1,0 +1,318 @@
+"""One GET against servers that misbehave: every fault has its reason, its bound, and costs one URL."""
+
+import gzip
+import http.server
+import resource
+import socket
+import ssl
+import struct
+import subprocess
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import brotli
+import pytest
+import responses
+
+from crawler.addresses import Guard
+from crawler.fetch import Fetcher, FetchError
+from tests.site import Site
+from tests.wire import Script, Wire
+
+Serve = Callable[[Script | bytes], Wire]
+
+
+def fetcher(**settings: object) -> Fetcher:
+    defaults = {"user_agent": "crawler/test", "timeout": 5.0, "max_size": 1_000_000, "guard": Guard({"127.0.0.1"})}
+    return Fetcher(**(defaults | settings))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Starts a server of bytes; it is stopped after the test."""
+    wires: list[Wire] = []
+
+    def start(script: Script | bytes) -> Wire:
+        wires.append(Wire(script))
+        return wires[-1]
+
+    yield start
+    for wire in wires:
+        wire.close()
+
+
+def html(body: bytes, *headers: str) -> bytes:
+    lines = ["HTTP/1.1 200 OK", "Content-Type: text/html", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+def reset(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def reset_in_the_body(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 1000\r\n\r\nhalf")
+    reset(connection)
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason", "transient"),
+    [
+        (b"", "connect-error", True),
+        (reset, "connect-error", True),
+        (reset_in_the_body, "connect-error", True),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 1000\r\n\r\nhalf", "truncated", True),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", "truncated", True),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n", None, None),
+        (b"HTTP/9.9 abc\r\n\r\n", "protocol-error", False),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "protocol-error", False),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", "protocol-error", False),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 10_000 + b"\r\n", "protocol-error", False),
+        (html(b"not gzip at all", "Content-Encoding: gzip"), "decode-error", False),
+        (html(b"what is this", "Content-Encoding: foo"), "decode-error", False),
+        (html(b"x", "Content-Encoding: " + ", ".join(["gzip"] * 1000)), "decode-error", False),
+    ],
+    ids=[
+        "closes without a byte", "resets at once", "resets in the body", "body shorter than announced",
+        "chunks cut off", "bad chunk size", "bad status line", "not HTTP", "endless header line", "10,000 headers",
+        "not gzip", "unknown coding", "1000 codings",
+    ],
+)  # fmt: skip
+def test_every_fault_has_its_reason(serve: Serve, reply: bytes | Script, reason: str | None, transient: bool | None) -> None:
+    """What a server does wrong becomes a FetchError with a short code that says whether trying again may help."""
+    wire = serve(reply)
+    with fetcher() as some, pytest.raises(FetchError) as raised:
+        some.get(wire.url)
+    assert raised.value.reason == reason or (reason is None and raised.value.reason in ("protocol-error", "truncated"))
+    if transient is not None:
+        assert raised.value.transient is transient
+    assert "\n" not in str(raised.value)
+
+
+def test_nobody_listening_is_a_connect_error_that_names_the_host() -> None:
+    """A closed port says so, with host, port and cause."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with fetcher() as some, pytest.raises(FetchError, match=f"127.0.0.1:{port}: connection refused") as raised:
+        some.get(f"http://127.0.0.1:{port}/")
+    assert raised.value.reason == "connect-error"
+
+
+@pytest.mark.parametrize("part", ["headers", "body", "nothing"])
+def test_the_deadline_is_absolute(serve: Serve, part: str) -> None:
+    """A server that drips a byte now and then, or says nothing, holds a thread no longer than the deadline."""
+    starts = {"headers": b"HTTP/1.1 200 OK\r\nX: ", "body": html(b"")[:-2] + b"Content-Type: text/html\r\n\r\n", "nothing": b""}
+    if part == "body":
+        starts["body"] = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 100000\r\n\r\n"
+
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(starts[part])
+        while not wire.stopping.wait(0.05):
+            if part != "nothing":
+                connection.sendall(b"x")
+
+    wire = serve(drip)
+    began = time.monotonic()
+    with fetcher(timeout=0.6) as some, pytest.raises(FetchError) as raised:
+        some.get(wire.url)
+    assert raised.value.reason == "timeout"
+    assert 0.5 < time.monotonic() - began < 5  # the server itself would go on for ever
+
+
+def test_a_request_under_way_can_be_aborted_from_another_thread(serve: Serve) -> None:
+    """abort() ends a read that would last until the deadline."""
+    asked = threading.Event()
+
+    def silent(_: socket.socket) -> None:
+        asked.set()
+        wire.stopping.wait()
+
+    wire = serve(silent)
+    some = fetcher(timeout=60.0)
+    errors: list[FetchError] = []
+
+    def get() -> None:
+        with pytest.raises(FetchError) as raised:
+            some.get(wire.url)
+        errors.append(raised.value)
+
+    thread = threading.Thread(target=get)
+    thread.start()
+    assert asked.wait(10)
+    while thread.is_alive():  # the reply is waited for a moment after the request was sent
+        some.abort()
+        thread.join(0.02)
+    some.close()
+    assert len(errors) == 1
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
+def test_every_coding_that_is_offered_is_decoded(site: Site, coding: str) -> None:
+    """gzip, deflate, br and zstd replies come out as they went in."""
+    body = b"<!doctype html><title>coded</title>" + b"words " * 1000
+    site.raw("/", _encoded(body, coding), Content_Type="text/html", Content_Encoding=coding)
+    with fetcher() as some:
+        reply = some.get(site.url())
+    assert reply.body == body
+    assert coding in site.requests("/")[0].headers["Accept-Encoding"]
+
+
+def _encoded(body: bytes, coding: str) -> bytes:
+    if coding == "gzip":
+        return gzip.compress(body)
+    if coding == "deflate":
+        return zlib.compress(body)
+    if coding == "br":
+        return brotli.compress(body)
+    try:
+        from compression import zstd
+    except ImportError:
+        from backports import zstd
+    return zstd.compress(body)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
+def test_a_decompression_bomb_stops_at_the_cap(site: Site, coding: str) -> None:
+    """256 MB of zeros in a small reply give the first megabyte, and memory does not grow with the rest."""
+    site.raw("/", _encoded(b"<html>" + b" " * 256_000_000, coding), Content_Type="text/html", Content_Encoding=coding)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with fetcher(max_size=1_000_000) as some:
+        reply = some.get(site.url())
+    assert reply.truncated
+    assert len(reply.body) == 1_000_000
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
+
+
+def test_a_redirect_is_reported_and_its_body_is_not_read(site: Site) -> None:
+    """The Location comes back as written; nothing is followed, nothing of the body decoded."""
+    site.raw("/", gzip.compress(b"x" * 50_000_000), status=302, Location="/next", Content_Encoding="gzip")
+    with fetcher() as some:
+        reply = some.get(site.url())
+    assert (reply.status, reply.location, reply.body) == (302, "/next", b"")
+    assert site.paths == ["/"]
+
+
+def test_a_location_in_utf_8_is_read_as_such(serve: Serve) -> None:
+    """A server that sends raw UTF-8 in Location means UTF-8."""
+    wire = serve("HTTP/1.1 301 Moved\r\nLocation: /caf\u00e9\r\nContent-Length: 0\r\n\r\n".encode())
+    with fetcher() as some:
+        assert some.get(wire.url).location == "/caf\u00e9"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "kind"),
+    [
+        ("text/html; charset=utf-8", b"<p>x", "html"),
+        ("application/xhtml+xml", b"<p>x", "html"),
+        ("text/plain", b"words", "text"),
+        ("image/png", b"\x89PNG", "other"),
+        ("application/pdf", b"%PDF", "other"),
+        ("text/html", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "other"),
+        ("application/octet-stream", b"<!DOCTYPE html><p>x", "html"),
+        ("application/octet-stream", b"MZ\x90", "other"),
+        ("", b"  <html><p>x", "html"),
+        ("", b"GIF89a", "other"),
+    ],
+)
+def test_only_html_and_text_are_read(site: Site, content_type: str, body: bytes, kind: str) -> None:
+    """The declared type decides, and the first bytes where it says nothing or lies."""
+    site.raw("/", body, Content_Type=content_type)
+    with fetcher() as some:
+        reply = some.get(site.url())
+    assert reply.kind == kind
+    assert reply.body == (body if kind != "other" else b"")
+
+
+def test_the_body_of_other_content_is_not_downloaded(serve: Serve) -> None:
+    """A video costs its headers: the connection is closed, not drained."""
+    sent = [0]
+
+    def film(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: 100000000\r\n\r\n")
+        for _ in range(1500):
+            sent[0] += connection.send(b"x" * 65536)
+
+    wire = serve(film)
+    with fetcher() as some:
+        assert some.get(wire.url).kind == "other"
+    wire.close()
+    assert sent[0] < 50_000_000
+
+
+def test_a_connection_is_kept_between_requests(serve: Serve) -> None:
+    """Two GETs, an error page between them included, use one connection."""
+
+    def talk(connection: socket.socket) -> None:
+        connection.sendall(html(b"first"))
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 7\r\n\r\nmissing")
+        connection.recv(65536)
+        connection.sendall(html(b"third"))
+
+    wire = serve(talk)
+    with fetcher() as some:
+        assert [some.get(wire.url).status for _ in range(3)] == [200, 404, 200]
+    assert len(wire.requests) == 1  # one connection was accepted, and read by the script above
+
+
+def test_a_kept_connection_that_the_server_closed_is_no_failure(serve: Serve) -> None:
+    """When the server has closed an idle connection, the request goes out again on a new one."""
+    wire = serve(html(b"hello"))  # closes after each reply, without saying so
+    with fetcher() as some:
+        assert [some.get(wire.url).body for _ in range(3)] == [b"hello"] * 3
+
+
+def test_private_addresses_are_refused_where_the_connection_is_made() -> None:
+    """The verdict falls on the address, whatever name led to it."""
+    with fetcher(guard=Guard()) as some:
+        for url in ("http://127.0.0.1:1/", "http://localhost:1/", "http://[::ffff:127.0.0.1]:1/", "http://169.254.169.254/"):
+            with pytest.raises(FetchError) as raised:
+                some.get(url)
+            assert raised.value.reason == "private-address"
+
+
+def test_an_unknown_host_is_a_dns_error() -> None:
+    """A name that does not exist fails for good (RFC 6761 §6.4: .invalid never resolves)."""
+    with fetcher() as some, pytest.raises(FetchError) as raised:
+        some.get("http://no-such-host.invalid/")
+    assert raised.value.reason == "dns-error"
+
+
+def test_tls_is_verified(tmp_path: Path) -> None:
+    """A self-signed certificate is a tls-error."""
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+         "-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    server = http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        with fetcher() as some, pytest.raises(FetchError, match="certificate verify failed") as raised:
+            some.get(f"https://127.0.0.1:{server.server_address[1]}/")
+        assert raised.value.reason == "tls-error"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@responses.activate
+def test_the_request_says_who_we_are_and_what_we_take() -> None:
+    """User-Agent, Accept and Accept-Encoding go with every request, and nothing else of note."""
+    responses.get("http://example.test/", body=b"<p>hello", content_type="text/html")
+    with fetcher(user_agent="crawler/9 (+https://me.example)") as some:
+        assert some.get("http://example.test/").body == b"<p>hello"
+    headers = responses.calls[0].request.headers
+    assert dict(headers) == {
+        "User-Agent": "crawler/9 (+https://me.example)",
+        "Accept": "text/html,application/xhtml+xml,text/plain;q=0.9,*/*;q=0.1",
+        "Accept-Encoding": "gzip, deflate, br, zstd",
+    }

@@ -1,0 +1,237 @@
+"""The frontier alone, in the test's own thread, with a clock of the test's own."""
+
+import threading
+from collections.abc import Iterable
+
+import pytest
+
+from crawler.frontier import Frontier, Pace, Task
+from crawler.robots import Rules
+from crawler.store import Queued
+
+ALLOW = Rules.from_reply(404)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def urls(host: str, count: int, depth: int = 1, first: int = 1) -> list[Queued]:
+    return [Queued(first + n, f"http://{host}/{first + n}", depth, 0) for n in range(count)]
+
+
+def frontier(found: Iterable[Queued], *, slots: int = 1, delay: float = 0.0, clock: Clock | None = None, **more: int) -> Frontier:
+    """A frontier that holds these URLs."""
+    some = list(found)
+    made = Frontier(lambda _: Pace(slots, delay), waiting=len(some), clock=clock or Clock(), **more)
+    made.refill(some)
+    return made
+
+
+def take(made: Frontier) -> Task:
+    """The next page task; robots.txt is answered with "all allowed" on the way."""
+    while True:
+        task = made.take()
+        assert task is not None
+        if not task.is_robots:
+            return task
+        made.admit(task, ALLOW, "crawler")
+        made.give_back(task)
+
+
+def test_a_host_is_asked_for_robots_first_and_is_off_offer_until_it_answers() -> None:
+    """The first task of a host is its robots.txt; no URL of it is handed out before."""
+    made = frontier([*urls("a.test", 2), *urls("b.test", 1, first=10)], slots=5)
+    first, second = made.take(), made.take()
+    assert first is not None
+    assert second is not None
+    assert {first.url.url, second.url.url} == {"http://a.test/robots.txt", "http://b.test/robots.txt"}
+    assert repr(made) == "<Frontier 3 waiting, 0 in flight, 0 stored>"
+    made.admit(first, ALLOW, "crawler")
+    made.give_back(first)
+    third = made.take()
+    assert third is not None
+    assert third.host == first.host
+    assert repr(made) == "<Frontier 2 waiting, 1 in flight, 0 stored>"
+
+
+def test_the_end_is_when_everything_that_was_taken_is_settled() -> None:
+    """take() returns None once nothing waits and nothing is in flight, and not before."""
+    made = frontier(urls("a.test", 2), slots=2)
+    first, second = take(made), take(made)
+    assert len(made) == 2
+    made.give_back(first)
+    made.give_back(second)
+    made.settle([first.url.id], [], 0, 1)
+    made.settle([second.url.id], urls("a.test", 1, first=7), 1, 1)
+    third = take(made)
+    assert third.url.id == 7
+    made.give_back(third)
+    made.settle([7], [], 0, 1)
+    assert len(made) == 0
+    assert made.take() is None
+
+
+def test_nearer_urls_come_first() -> None:
+    """Of what waits, the smallest depth is handed out first, then the oldest."""
+    made = frontier([*urls("a.test", 2, depth=3, first=1), *urls("a.test", 2, depth=1, first=5)], slots=9)
+    assert [take(made).url.id for _ in range(4)] == [5, 6, 1, 2]
+
+
+def test_a_host_rests_for_its_delay_after_it_is_given_back() -> None:
+    """A host is on offer again when its delay has passed since the end of the last request."""
+    clock = Clock()
+    made = frontier(urls("a.test", 2), delay=10.0, clock=clock)
+    robots = made.take()
+    assert robots is not None
+    made.admit(robots, ALLOW, "crawler")
+    clock.now += 3
+    made.give_back(robots)
+    taken: list[Task | None] = []
+    waiting = threading.Thread(target=lambda: taken.append(made.take()))
+    waiting.start()
+    waiting.join(0.05)
+    assert taken == []  # still resting, by a clock that stands still
+    clock.now += 10
+    made.settle([], [], 0, 0)  # wakes whoever waits, to look at the clock again
+    waiting.join()
+    assert taken[0] is not None
+    assert taken[0].url.id == 1
+
+
+def test_another_host_is_served_while_one_rests() -> None:
+    """A resting host holds up nobody else."""
+    made = frontier([*urls("a.test", 3), *urls("b.test", 3, first=10)], delay=1000.0)
+    robots = [made.take(), made.take()]
+    assert {task.host for task in robots if task} == {"a.test", "b.test"}
+
+
+def test_closing_wakes_everybody_who_waits() -> None:
+    """Threads blocked in take() get None when the frontier is closed."""
+    made = frontier(urls("a.test", 1))
+    take(made)  # in flight: the others wait for what it may bring
+    got: list[Task | None] = []
+    threads = [threading.Thread(target=lambda: got.append(made.take())) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    made.close()
+    for thread in threads:
+        thread.join()
+    assert got == [None, None, None]
+
+
+def test_memory_is_bounded_by_the_window_and_nothing_is_forgotten() -> None:
+    """URLs beyond the window stay in the store, and are asked for when the window runs low."""
+    stored = {url.id: url for url in urls("a.test", 500)}
+    made = Frontier(lambda _: Pace(99, 0.0), waiting=500, window=50, host_share=20, clock=Clock())
+    settled: list[int] = []
+    while len(made):
+        if (wanted := made.wants()) is not None:
+            held, full, room, share = wanted
+            assert len(held) <= 50
+            some = [url for url in stored.values() if url.id not in held and "a.test" not in full]
+            made.refill(some[: min(room, share)])
+        task = take(made)
+        made.give_back(task)
+        made.settle([task.url.id], [], 0, 1)
+        del stored[task.url.id]
+        settled.append(task.url.id)
+    assert settled == list(range(1, 501))
+
+
+def test_new_urls_do_not_overtake_those_that_wait_in_the_store() -> None:
+    """While the store holds more, what a commit finds goes there, and comes back in its turn."""
+    made = Frontier(lambda _: Pace(9, 0.0), waiting=3, window=2, host_share=2, clock=Clock())
+    made.refill(urls("a.test", 2))
+    task = take(made)
+    made.give_back(task)
+    made.settle([task.url.id], urls("a.test", 1, first=50), 1, 1)
+    assert repr(made) == "<Frontier 1 waiting, 0 in flight, 2 stored>"
+
+
+def test_a_busy_host_does_not_fill_the_window_alone() -> None:
+    """A host holds about its share, so that others find room."""
+    made = Frontier(lambda _: Pace(1, 0.0), waiting=400, window=1000, host_share=20, clock=Clock())
+    made.settle([], [], 0, 0)
+    made.refill(urls("a.test", 30))
+    wanted = made.wants()
+    assert wanted is None or "a.test" in wanted[1]
+
+
+def test_a_postponed_task_comes_back_with_its_attempts_counted() -> None:
+    """A task that is to be tried again waits its time, is not in flight meanwhile, and counts its attempts."""
+    clock = Clock()
+    made = frontier(urls("a.test", 1), clock=clock)
+    task = take(made)
+    made.postpone(task, 5.0)
+    made.give_back(task)
+    assert repr(made) == "<Frontier 1 waiting, 0 in flight, 0 stored>"
+    clock.now += 5
+    again = take(made)
+    assert (again.url, again.attempts) == (task.url, 1)
+
+
+def test_a_postponed_robots_task_keeps_its_host_off_offer() -> None:
+    """No URL of a host is handed out while its robots.txt waits to be asked again."""
+    clock = Clock()
+    made = frontier(urls("a.test", 1), slots=4, clock=clock)
+    robots = made.take()
+    assert robots is not None
+    made.postpone(robots, 5.0)
+    made.give_back(robots)
+    clock.now += 5
+    again = made.take()
+    assert again is not None
+    assert again.is_robots
+    assert again.attempts == 1
+
+
+def test_pages_left_bounds_what_is_in_flight() -> None:
+    """With two pages left, a third URL waits until one of two in flight turns out to be no page."""
+    made = frontier(urls("a.test", 5), slots=5, max_pages=2)
+    first, second = take(made), take(made)
+    got: list[Task | None] = []
+    waiting = threading.Thread(target=lambda: got.append(made.take()))
+    waiting.start()
+    made.give_back(first)
+    made.settle([first.url.id], [], 0, 0)  # no page: its place is free again
+    waiting.join()
+    assert got[0] is not None
+    made.settle([second.url.id, got[0].url.id], [], 0, 2)
+    assert made.take() is None
+
+
+def test_a_store_that_gives_nothing_though_urls_wait_is_an_error_not_a_hang() -> None:
+    """The counts of frontier and store must agree; when they do not, that is said."""
+    made = Frontier(lambda _: Pace(1, 0.0), waiting=3, clock=Clock())
+    with pytest.raises(RuntimeError, match="3 URLs wait"):
+        made.refill([])
+
+
+def test_many_threads_get_every_task_once() -> None:
+    """Eight threads taking and settling see each URL exactly once, and all of them end."""
+    made = frontier(urls("a.test", 400), slots=8)
+    seen: list[int] = []
+    lock = threading.Lock()
+
+    def work() -> None:
+        while (task := made.take()) is not None:
+            if task.is_robots:
+                made.admit(task, ALLOW, "crawler")
+                made.give_back(task)
+                continue
+            made.give_back(task)
+            with lock:
+                seen.append(task.url.id)
+            made.settle([task.url.id], [], 0, 1)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(seen) == list(range(1, 401))
