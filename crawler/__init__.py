@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from crawler.errors import IndexFileError as IndexFileError
     from crawler.errors import SeedError as SeedError
     from crawler.errors import UsageError as UsageError
-    from crawler.pipeline import Progress as Progress
-    from crawler.pipeline import Report as Report
-    from crawler.pipeline import crawl as crawl
     from crawler.hits import Hit as Hit
     from crawler.hits import Results as Results
     from crawler.hits import search as search
+    from crawler.pipeline import crawl as crawl
+    from crawler.report import Progress as Progress
+    from crawler.report import Report as Report
 
 _HOME = {
     "Config": "config",
     "CrawlerError": "errors",
     "Hit": "hits",
     "IndexFileError": "errors",
-    "Progress": "pipeline",
-    "Report": "pipeline",
+    "Progress": "report",
+    "Report": "report",
     "Results": "hits",
     "SeedError": "errors",
     "UsageError": "errors",
@@ -41,7 +41,19 @@ _HOME = {
     "search": "hits",
 }
 
-__all__ = ["Config", "CrawlerError", "Hit", "IndexFileError", "Progress", "Report", "Results", "SeedError", "UsageError", "crawl", "search"]  # noqa: E501
+__all__ = [
+    "Config",
+    "CrawlerError",
+    "Hit",
+    "IndexFileError",
+    "Progress",
+    "Report",
+    "Results",
+    "SeedError",
+    "UsageError",
+    "crawl",
+    "search",
+]
 
 
 def __getattr__(name: str) -> Any:

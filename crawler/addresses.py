@@ -27,7 +27,11 @@ def is_public(address: str) -> bool:
     parsed = _parse(address)
     if parsed is None:
         return False
-    return parsed.is_global and not parsed.is_multicast and not any(parsed in net for net in _NOT_GLOBAL if net.version == parsed.version)
+    return (
+        parsed.is_global
+        and not parsed.is_multicast
+        and not any(parsed in net for net in _NOT_GLOBAL if net.version == parsed.version)
+    )
 
 
 class Guard:

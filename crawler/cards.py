@@ -3,13 +3,10 @@
 import textwrap
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from crawler.console import printable, size
 from crawler.hits import MARK, MARK_END, Hit, Results
-
-if TYPE_CHECKING:
-    from crawler.pipeline import Report
+from crawler.report import Report
 
 _REASONS = {
     "scope": "out of scope",
@@ -43,8 +40,7 @@ def _card(hit: Hit, width: int, color: bool) -> str:
     shown = f"\x1b]8;;{printable(hit.href)}\x1b\\\x1b[1m{label}\x1b[0m\x1b]8;;\x1b\\" if color else label
     lines = [f"{hit.rank:2}  {shown}{gap}{when}".rstrip(), f"    {printable(hit.href)}"]
     snippet = printable(hit.snippet.replace(MARK, "\ufdd0").replace(MARK_END, "\ufdd1"))
-    for line in textwrap.wrap(snippet, max(10, width - 4), break_on_hyphens=False)[:3]:
-        lines.append("    " + line)
+    lines += ["    " + line for line in textwrap.wrap(snippet, max(10, width - 4), break_on_hyphens=False)[:3]]
     text = "\n".join(lines)
     text = text.replace("\ufdd0", "\x1b[1;33m" if color else "").replace("\ufdd1", "\x1b[0m" if color else "")
     if hit.also:
@@ -66,17 +62,17 @@ def rows(results: Results) -> Iterator[str]:
         yield "\t".join(printable(cell) for cell in cells)
 
 
-def summary(report: "Report", db: str) -> str:
+def summary(report: Report, db: str) -> str:
     """What a crawl came to, and what to do next."""
     rate = report.indexed / report.seconds if report.seconds else 0.0
     lines = []
     if not report.fetched and not report.interrupted and report.pages:
         lines.append(f"Nothing was left to fetch: {_count(report.pages, 'page')} in {db}.")
     else:
-        lines.append(
-            f"{'Interrupted: indexed' if report.interrupted else 'Indexed'} {_count(report.indexed, 'page')} in "
-            f"{report.seconds:.1f} s ({rate:.1f} pages/s, {size(report.bytes)}); {_count(report.pages, 'page')} in {db}."
-        )
+        done = "Interrupted: indexed" if report.interrupted else "Indexed"
+        speed = f"{report.seconds:.1f} s ({rate:.1f} pages/s, {size(report.bytes)})"
+        total = f"{_count(report.pages, 'page')} in {db}"
+        lines.append(f"{done} {_count(report.indexed, 'page')} in {speed}; {total}.")
     if report.reasons:
         why = [f"{count} {_REASONS.get(reason, reason)}" for reason, count in list(report.reasons.items())[:8]]
         lines.append("Not indexed: " + ", ".join(why) + ".")

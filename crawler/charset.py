@@ -26,6 +26,9 @@ _MEANT = {
     "utf-16": "utf-16-le",
 }
 
+# No encodings of the web, though Python has them; utf-7 was used in attacks.
+_UNSAFE = {"utf-7", "idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"}
+
 _META = re.compile(rb"""<meta[^>]{0,512}?charset\s{0,8}=\s{0,8}["']?\s{0,8}([a-z0-9_:.+-]{2,40})""", re.I)
 _HEADER = re.compile(r"""charset\s{0,8}=\s{0,8}["']?\s{0,8}([a-z0-9_:.+-]{2,40})""", re.I)
 
@@ -36,8 +39,7 @@ def codec(label: str) -> str | None:
         found = codecs.lookup(label.strip())
     except (LookupError, ValueError):  # ValueError: a NUL in the label
         return None
-    # utf-7 and the rest that is not a character encoding of the web (rot13, base64, idna …) were used in attacks.
-    if not found._is_text_encoding or found.name in {"utf-7", "idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"}:
+    if not found._is_text_encoding or found.name in _UNSAFE:  # the former: rot13, base64, zip …
         return None
     return _MEANT.get(found.name, found.name)
 
@@ -51,12 +53,12 @@ def encoding_of(body: bytes, content_type: str = "") -> str:
     for bom, name in _BOMS:
         if body.startswith(bom):
             return name
-    if (declared := _HEADER.search(content_type)) and (name := codec(declared[1])):
-        return name
+    if (declared := _HEADER.search(content_type)) and (told := codec(declared[1])):
+        return told
     if declared_inside := _META.search(body[:_PRESCAN]):
-        name = codec(declared_inside[1].decode("ascii"))
-        if name:  # a meta that could be read as ASCII cannot be UTF-16: WHATWG HTML says UTF-8 is meant
-            return "utf-8" if name.startswith("utf-16") else name
+        inside = codec(declared_inside[1].decode("ascii"))
+        if inside:  # a meta that could be read as ASCII cannot be UTF-16: WHATWG HTML says UTF-8 is meant
+            return "utf-8" if inside.startswith("utf-16") else inside
     try:
         body.decode("utf-8")
     except UnicodeDecodeError:

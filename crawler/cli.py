@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from crawler import __version__
+from crawler.console import Console, ReaderGone, printable
 from crawler.errors import CrawlerError, SeedError, UsageError
 
 if TYPE_CHECKING:
     from crawler.config import Config
-    from crawler.console import Console
 
 _SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 143}
 
@@ -85,19 +85,47 @@ Interrupted or killed, the same command goes on where it was.""",
 )
 @click.option("--seed", "seeds", metavar="URL", multiple=True, help="Where to begin; may be given several times.")
 @click.option("--depth", type=int, help="Hops from a seed.  [default: 2]")
-@click.option("--scope", type=click.Choice(["host", "prefix", "domain", "any"]), help="What belongs to the crawl: the seed's host, its folder, its domain, anything.  [default: host]")
-@click.option("--include", metavar="GLOB", multiple=True, help="Only URLs that match; /docs/* is held against the path, other globs against the URL.")
+@click.option(
+    "--scope",
+    type=click.Choice(["host", "prefix", "domain", "any"]),
+    help="What belongs to the crawl: the seed's host, its folder, its domain, anything.  [default: host]",
+)
+@click.option(
+    "--include",
+    metavar="GLOB",
+    multiple=True,
+    help="Only URLs that match; /docs/* is held against the path, other globs against the URL.",
+)
 @click.option("--exclude", metavar="GLOB", multiple=True, help="No URLs that match.")
 @click.option("--max-pages", type=int, metavar="N", help="Stop after so many pages; 0 for no limit.  [default: 0]")
 @click.option("--max-time", type=float, metavar="SECONDS", help="Stop after so long; 0 for no limit.  [default: 0]")
 @click.option("--threads", type=int, metavar="N", help="Fetcher threads.  [default: 4]")
-@click.option("--per-host", metavar="N|auto", help="Requests to a host at once.  [default: auto: 1; on this machine one a core]")
+@click.option(
+    "--per-host",
+    metavar="N|auto",
+    help="Requests to a host at once.  [default: auto: 1; on this machine one a core]",
+)
 @click.option("--indexers", type=int, metavar="N", help="Indexer threads.  [default: 1]")
-@click.option("--delay", metavar="SECONDS|auto", help="Between two requests to a host.  [default: auto: 1; on this machine 0]")
+@click.option(
+    "--delay",
+    metavar="SECONDS|auto",
+    help="Between two requests to a host.  [default: auto: 1; on this machine 0]",
+)
 @click.option("--timeout", type=float, metavar="SECONDS", help="For a whole request.  [default: 60]")
-@click.option("--max-size", type=int, metavar="BYTES", help="Of a decoded document; the rest is cut off.  [default: 10485760]")
-@click.option("--user-agent", metavar="TEXT", help="Who we say we are; name a contact: 'crawler/0.1 (+https://you.example)'.")
-@click.option("--header", "headers", metavar="'NAME: VALUE'", multiple=True, help="Sent to the seeds' own origins only.")
+@click.option(
+    "--max-size",
+    type=int,
+    metavar="BYTES",
+    help="Of a decoded document; the rest is cut off.  [default: 10485760]",
+)
+@click.option(
+    "--user-agent",
+    metavar="TEXT",
+    help="Who we say we are; name a contact: 'crawler/0.1 (+https://you.example)'.",
+)
+@click.option(
+    "--header", "headers", metavar="'NAME: VALUE'", multiple=True, help="Sent to the seeds' own origins only."
+)
 @click.option("--allow-private", is_flag=True, default=None, help="Let links lead to private addresses.")
 @click.option("--fresh", is_flag=True, default=None, help="Fetch everything again.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and what robots.txt says; fetch no page.")
@@ -151,7 +179,12 @@ def search_command(**flags: Any) -> int:
         raise UsageError("nothing to search for", "crawl search TERM")
     console, config = _prepare(flags)
     results = search(
-        text, db=config.db, limit=config.limit, site=flags["site"], lang=flags["lang"], since=_date(flags["since"])
+        text,
+        db=config.db,
+        limit=config.limit,
+        site=flags["site"],
+        lang=flags["lang"],
+        since=_date(flags["since"]),
     )
     if flags["as_json"]:
         console.result(json.dumps(results.as_dict(), ensure_ascii=False))
@@ -163,7 +196,7 @@ def search_command(**flags: Any) -> int:
         for hit in results.results:
             console.say(f"{hit.rank:2}  {hit.score:8.3f}  {hit.href}")
     if not results.results:
-        console.say(f"no page matches {cards.printable(text)!r}" if results.match else f"{cards.printable(text)!r} holds no word")
+        console.say(f"no page matches {printable(text)!r}" if results.match else f"{printable(text)!r} holds no word")
         return 1
     if console.is_terminal:
         for card in cards.cards(results, console.width, color=console.has_color):
@@ -189,8 +222,8 @@ def run(args: list[str]) -> int:
         return _fail(UsageError(_one_line(error), "crawl --help"))
     except click.Abort:
         return 130
-    except BrokenPipeError:  # `| head`: the reader has what it wants
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except ReaderGone:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter would complain when it flushes at exit
         return 0
     except CrawlerError as error:
         if verbose:
@@ -203,8 +236,6 @@ def run(args: list[str]) -> int:
 
 
 def _fail(error: CrawlerError, code: int | None = None) -> int:
-    from crawler.console import Console
-
     Console().error(str(error), error.hint)
     return code or error.exit_code
 
@@ -213,10 +244,9 @@ def _one_line(error: click.ClickException) -> str:
     return " ".join(error.format_message().split()).rstrip(".")
 
 
-def _prepare(flags: dict[str, Any]) -> tuple["Console", "Config"]:
+def _prepare(flags: dict[str, Any]) -> tuple[Console, "Config"]:
     """The console and the configuration that the flags ask for; flags that were not given are left out."""
     from crawler.config import load
-    from crawler.console import Console
 
     names = (
         "seeds", "db", "depth", "scope", "include", "exclude", "max_pages", "max_time", "threads", "indexers",
@@ -259,8 +289,6 @@ def _date(text: str | None) -> str | None:
 
 
 def _plan_text(plan: dict[str, Any]) -> str:
-    from crawler.console import printable
-
     lines = [f"{seed['url']}: {seed['robots']}; {seed['pace']}" for seed in plan["seeds"]]
     lines.append(f"scope {plan['scope']}, depth {plan['depth']}, into {plan['db']}; no page was fetched")
     return "\n".join(map(printable, lines))

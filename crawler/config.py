@@ -117,7 +117,9 @@ def _from_file(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: byte {error.start} is not UTF-8", "save the file as UTF-8") from error
     except OSError as error:
-        raise UsageError(f"{path}: {(error.strerror or 'cannot be read').lower()}", "name a file with --config") from error
+        raise UsageError(
+            f"{path}: {(error.strerror or 'cannot be read').lower()}", "name a file with --config"
+        ) from error
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -153,7 +155,9 @@ def _sites(path: Path, text: str, table: Any) -> dict[str, dict[str, Selector]]:
             try:
                 sites[name][key] = Selector.parse(one, many)
             except ValueError as error:
-                raise UsageError(f"{where}: field {key!r}: {error}", 'write ".price" or "meta[name=author]@content"') from error
+                raise UsageError(
+                    f"{where}: field {key!r}: {error}", 'write ".price" or "meta[name=author]@content"'
+                ) from error
     return sites
 
 
@@ -191,7 +195,11 @@ def _plain(key: str, text: str) -> Any:
 def _kinds(key: str) -> tuple[Any, ...]:
     """The plain types that the field takes, `str` for a literal."""
     annotation = _TYPES[key]
-    options = typing.get_args(annotation) if typing.get_origin(annotation) in (typing.Union, type(int | str)) else (annotation,)
+    options = (
+        typing.get_args(annotation)
+        if typing.get_origin(annotation) in (typing.Union, type(int | str))
+        else (annotation,)
+    )
     return tuple(str if typing.get_origin(one) is Literal else typing.get_origin(one) or one for one in options)
 
 
@@ -200,18 +208,19 @@ def _typed(key: str, value: Any, where: str) -> Any:
     kinds = _kinds(key)
     if tuple in kinds and isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(value)
-    if Mapping in kinds or typing.get_origin(_TYPES[key]) is not None and isinstance(value, dict):
-        if isinstance(value, dict) and all(isinstance(item, str) for item in value.values()):
-            return value
-    elif isinstance(value, bool):
+    if Mapping in kinds and isinstance(value, dict) and all(isinstance(item, str) for item in value.values()):
+        return value
+    if isinstance(value, bool):
         if bool in kinds:
             return value
     elif isinstance(value, int | float) and float in kinds:
         return float(value)
     elif isinstance(value, int) and int in kinds:
         return value
-    elif isinstance(value, str) and str in kinds and (value == "auto" or not {int, float} & set(kinds)):
-        return value
+    elif isinstance(value, str) and str in kinds:
+        is_number = bool({int, float} & set(kinds))
+        if value == "auto" or not is_number:
+            return value
     raise UsageError(f"{where}: {key} is {value!r}", f"give {_wanted(kinds)}")
 
 

@@ -9,10 +9,9 @@ import sys
 import threading
 import time
 import unicodedata
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
-if TYPE_CHECKING:
-    from crawler.pipeline import Progress
+from crawler.report import Progress
 
 _PLAIN_EVERY = 5.0  # seconds between two progress lines where there is no terminal
 
@@ -37,12 +36,16 @@ def size(count: int) -> str:
     return f"{value:.1f} TB"
 
 
+class ReaderGone(Exception):  # noqa: N818 - no error: the reader may go
+    """Whoever read our output has what it wants: `crawl search x | head -1`."""
+
+
 class Console:
     """Standard output and standard error of one program. Every write happens under one lock."""
 
     def __init__(self, out: TextIO | None = None, err: TextIO | None = None, *, quiet: bool = False) -> None:
-        self._out = out or sys.stdout
-        self._err = err or sys.stderr
+        self._out = out or sys.stdout or _nowhere()  # None where the stream is closed
+        self._err = err or sys.stderr or _nowhere()
         self._quiet = quiet
         self._lock = threading.Lock()
         self._live = self._err.isatty()
@@ -63,7 +66,7 @@ class Console:
     def width(self) -> int:
         return max(20, min(shutil.get_terminal_size((100, 24)).columns, 120))
 
-    def progress(self, now: "Progress") -> None:
+    def progress(self, now: Progress) -> None:
         """Shows how far a crawl is: one live line on a terminal, a line every few seconds elsewhere."""
         if self._quiet:
             return
@@ -90,11 +93,14 @@ class Console:
         self._message(f"error: {printable(what)}" + (f"\nhint: {printable(hint)}" if hint else ""))
 
     def result(self, text: str) -> None:
-        """Data, on standard output."""
+        """Data, on standard output. Raises ReaderGone when nobody reads it any more."""
         with self._lock:
             self._clear()
-            self._out.write(text + "\n")
-            self._out.flush()
+            try:
+                self._out.write(text + "\n")
+                self._out.flush()
+            except BrokenPipeError as error:
+                raise ReaderGone from error
 
     def _message(self, text: str) -> None:
         with self._lock:
@@ -107,3 +113,7 @@ class Console:
             self._err.write("\r\x1b[K")
             self._err.flush()
             self._shown = False
+
+
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w")

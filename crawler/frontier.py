@@ -44,7 +44,18 @@ class Task(NamedTuple):
 class _Host:
     """One host: its URLs by depth, who uses it, when it may be used again. Touched under the frontier's lock only."""
 
-    __slots__ = ("asked", "asking", "delay", "in_use", "name", "offered", "queue", "ready_at", "rules", "slots")
+    __slots__ = (
+        "asked",
+        "asking",
+        "delay",
+        "in_use",
+        "name",
+        "offered",
+        "queue",
+        "ready_at",
+        "rules",
+        "slots",
+    )
 
     def __init__(self, name: str, pace: Pace) -> None:
         self.name = name
@@ -188,7 +199,9 @@ class Frontier:
     def __repr__(self) -> str:
         with self._changed:
             waiting = len(self._held) - self._in_flight
-            return f"<Frontier {waiting} waiting, {self._in_flight} in flight, {self._unsettled - len(self._held)} stored>"
+            return (
+                f"<Frontier {waiting} waiting, {self._in_flight} in flight, {self._unsettled - len(self._held)} stored>"
+            )
 
     # What follows is called under the lock.
 

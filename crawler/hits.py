@@ -26,8 +26,10 @@ _MORE_SECTIONS = 3
 # ORDER BY rank LIMIT stands alone: a join beside it would sort every match.
 _RANKED = """
 WITH ranked AS MATERIALIZED (
-    SELECT rowid AS section, rank FROM sections_fts WHERE sections_fts MATCH :match {filter} ORDER BY rank LIMIT :candidates)
-SELECT ranked.section, -ranked.rank, sections.page, sections.anchor FROM ranked JOIN sections ON sections.id = ranked.section
+    SELECT rowid AS section, rank FROM sections_fts WHERE sections_fts MATCH :match {filter}
+    ORDER BY rank LIMIT :candidates)
+SELECT ranked.section, -ranked.rank, sections.page, sections.anchor
+FROM ranked JOIN sections ON sections.id = ranked.section
 ORDER BY ranked.rank, sections."order"
 """
 _TOTAL = """
@@ -36,8 +38,8 @@ WHERE id IN (SELECT rowid FROM sections_fts WHERE sections_fts MATCH :match {fil
 """
 _FILTER = """
 AND rowid IN (SELECT sections.id FROM pages JOIN sections ON sections.page = pages.id
-    WHERE (:site IS NULL OR pages.site = :site OR pages.site LIKE '%.' || :site) AND (:lang IS NULL OR pages.lang = :lang)
-    AND (:since IS NULL OR pages.fetched_at >= :since))
+    WHERE (:site IS NULL OR pages.site = :site OR pages.site LIKE '%.' || :site)
+    AND (:lang IS NULL OR pages.lang = :lang) AND (:since IS NULL OR pages.fetched_at >= :since))
 """
 # The heading shown is the section's own, or that of the nearest section before it.
 _SHOWN = f"""
@@ -47,7 +49,7 @@ SELECT sections.id, pages.url, pages.title, pages.site, pages.lang, pages.fetche
     (SELECT snippet(sections_fts, {FTS_COLUMNS.index("text")}, '{MARK}', '{MARK_END}', ' … ', {_SNIPPET_WORDS})
         FROM sections_fts WHERE sections_fts MATCH :match AND rowid = sections.id)
 FROM json_each(:sections) JOIN sections ON sections.id = json_each.value JOIN pages ON pages.id = sections.page
-"""  # noqa: S608
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,12 @@ def search(
 
 
 def _hits(
-    connection: sqlite3.Connection, match: str, limit: int, site: str | None, lang: str | None, since: str | None
+    connection: sqlite3.Connection,
+    match: str,
+    limit: int,
+    site: str | None,
+    lang: str | None,
+    since: str | None,
 ) -> tuple[int, tuple[Hit, ...]]:
     values = {"match": match, "site": site, "lang": lang, "since": since}
     only = _FILTER if site or lang or since else ""

@@ -34,7 +34,14 @@ _CHROME = (
     "[hidden], [data-nosnippet], [data-pagefind-ignore], .nosearch, .footer, #footer, .sphinxsidebar, .navbar, "
     ".breadcrumbs)"
 )
-_SECTIONING = {"article", "main", "section", "aside", "nav", "td"}  # a header in one of these is that part's own
+_SECTIONING = {
+    "article",
+    "main",
+    "section",
+    "aside",
+    "nav",
+    "td",
+}  # a header in one of these is that part's own
 # What these hold reads on without a gap; every other element keeps its words apart from its neighbours'.
 _INLINE = ":is(a, span, em, strong, b, i, u, s, abbr, cite, del, dfn, font, ins, label, mark, q, small, var, wbr)"
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
@@ -101,7 +108,9 @@ class Page(NamedTuple):
         return "\n".join(part for section in self.sections for part in (section.heading, section.text) if part)
 
 
-def parse(body: bytes, url: str, content_type: str = "text/html", *, agent: str = "crawler", clean: bool = True) -> Page:
+def parse(
+    body: bytes, url: str, content_type: str = "text/html", *, agent: str = "crawler", clean: bool = True
+) -> Page:
     """The page in the bytes of an HTML or plain text document.
 
     `url` is where it was fetched, normalised; `content_type` the value of the HTTP header; `agent` our product
@@ -131,7 +140,7 @@ def _plain(text: str, url: str, encoding: str) -> Page:
 def _from_tree(tree: LexborHTMLParser, url: str, encoding: str, agent: str, clean: bool) -> Page:
     metas, refresh = _metas(tree)
     base = _base(tree, url)
-    links, permalinks = _links(tree, url, base, refresh)
+    links, permalinks = _links(tree, base, refresh)
     canonical = tree.css_first("link[rel=canonical][href]")
     root = tree.root
     lang = (root.attrs.get("lang") or root.attrs.get("xml:lang") or "") if root is not None else ""
@@ -186,9 +195,7 @@ def _base(tree: LexborHTMLParser, url: str) -> str:
     return url
 
 
-def _links(
-    tree: LexborHTMLParser, url: str, base: str, refresh: str
-) -> tuple[tuple[Link, ...], list[LexborNode]]:
+def _links(tree: LexborHTMLParser, base: str, refresh: str) -> tuple[tuple[Link, ...], list[LexborNode]]:
     """All distinct outlinks in document order, and the permalink nodes (`¶`) that are no words of the page."""
     found: dict[Link, None] = {}
     permalinks = []
@@ -211,12 +218,14 @@ def _links(
                 permalinks.append(node)
                 seen.remove(link)
                 continue
-            target = base
+            target: str | None = base
         else:
             target = _resolved(path, base if path[0] == "?" else folder)
         if target is not None:
             # Fragments are kept as ids are written: percent-decoded.
-            found[Link(target, unquote(fragment) if "%" in fragment else fragment, text[:MAX_LINK_TEXT], link[2])] = None
+            found[Link(target, unquote(fragment) if "%" in fragment else fragment, text[:MAX_LINK_TEXT], link[2])] = (
+                None
+            )
             if len(found) >= MAX_LINKS:
                 break
     if refresh and (refreshed := normalize(refresh, base)):
@@ -315,9 +324,9 @@ def _fragments_of_heading(heading: LexborNode) -> Iterator[str]:
                 yield fragment
         before = before.prev
     parent = heading.parent
-    if before is None and parent is not None and parent.tag in ("section", "div", "article", "header"):
-        if fragment := parent.attrs.get("id"):
-            yield fragment
+    is_first = before is None and parent is not None and parent.tag in ("section", "div", "article", "header")
+    if is_first and parent is not None and (fragment := parent.attrs.get("id")):
+        yield fragment
 
 
 def _cut(starts: list[tuple[int, tuple[str, ...]]], parts: list[str]) -> Iterator[Section]:
@@ -351,7 +360,13 @@ def _term(term: str) -> str:
 
 def _unmarked(text: str) -> str:
     """The text, of single spaces, without marks and the spaces that they leave."""
-    for mark in (_TERM + " ", " " + _TERM_END, _TERM, _TERM_END, _HEADING_END):  # str.translate takes ten times as long
+    for mark in (
+        _TERM + " ",
+        " " + _TERM_END,
+        _TERM,
+        _TERM_END,
+        _HEADING_END,
+    ):  # str.translate takes ten times as long
         text = text.replace(mark, "")
     return text.strip()
 

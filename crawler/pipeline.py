@@ -1,9 +1,9 @@
 """The ring: threads, the queue, and the order in which they stop.
 
-    take()                      put()                    one transaction a batch
-    Frontier ──────► fetcher threads ──────► queue.Queue ──────► indexer threads ──────► Store
-       ▲                                                              │
-       └────────────────── URLs that the transaction found ───────────┘
+take()                      put()                    one transaction a batch
+Frontier ──────► fetcher threads ──────► queue.Queue ──────► indexer threads ──────► Store
+   ▲                                                              │
+   └────────────────── URLs that the transaction found ───────────┘
 """
 
 import os
@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +20,8 @@ from crawler.addresses import Guard, is_loopback
 from crawler.config import Config
 from crawler.errors import UsageError
 from crawler.frontier import HOST_SHARE, Frontier, Pace, Task
-from crawler.store import Outcome, Queued, RobotsReply, Store, Totals, open_store
+from crawler.report import Progress, Report, Tally
+from crawler.store import Outcome, Queued, RobotsReply, Store, open_store
 from crawler.urls import Scope, host, hostname, origin
 from crawler.visit import Visitor
 
@@ -32,77 +33,6 @@ _TICK: Final = 0.2  # seconds between two looks of the main thread at the clock,
 
 Item = Outcome | RobotsReply
 _Queue = queue.Queue[Item | None]  # None is the end mark, one for each indexer
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a crawl is; for a face to show."""
-
-    pages: int = 0
-    fetched: int = 0
-    failed: int = 0
-    skipped: int = 0
-    queued: int = 0
-    bytes: int = 0
-    seconds: float = 0.0
-    host: str = ""
-    """The host of the last page."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What a crawl came to. Counts are of the whole index; `fetched`, `bytes` and `seconds` are of this run."""
-
-    pages: int
-    failed: int
-    skipped: int
-    queued: int
-    gone: int
-    reasons: dict[str, int]
-    fetched: int
-    indexed: int
-    """Pages indexed in this run."""
-    bytes: int
-    seconds: float
-    interrupted: bool
-    resumed: bool
-    seeds: dict[str, str]
-    """What became of each seed: a state, or a state, a reason and its detail: `failed: timeout: …`."""
-
-    @property
-    def no_seed_fetched(self) -> bool:
-        """Whether every seed failed, or was refused by robots.txt."""
-        return all(fate.startswith(("failed", "skipped: robots", "skipped: private")) for fate in self.seeds.values())
-
-    def as_dict(self) -> dict[str, Any]:
-        """The JSON form; a contract."""
-        return asdict(self)
-
-
-class Tally:
-    """Counts that indexers add to and the main thread reads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._progress = Progress()
-
-    def add(self, outcomes: Iterable[Outcome]) -> None:
-        some = list(outcomes)
-        with self._lock:
-            now = self._progress
-            self._progress = replace(
-                now,
-                pages=now.pages + sum(o.page is not None for o in some),
-                fetched=now.fetched + sum(o.status is not None for o in some),
-                failed=now.failed + sum(o.state == "failed" for o in some),
-                skipped=now.skipped + sum(o.state == "skipped" for o in some),
-                bytes=now.bytes + sum(o.size for o in some),
-                host=host(some[-1].url) if some else now.host,
-            )
-
-    def progress(self) -> Progress:
-        with self._lock:
-            return self._progress
 
 
 @dataclass(slots=True)
@@ -228,7 +158,13 @@ def crawl(
         if before.queued:
             _turn(ring, stop, on_progress, started)
         after = store.totals(config.seeds)
-        report = _report(ring, after, started, resumed=resumed, interrupted=stop.count > 0)
+        report = Report.of(
+            ring.tally.progress(),
+            after,
+            time.monotonic() - started,
+            resumed=resumed,
+            interrupted=stop.count > 0,
+        )
         if not after.queued:
             store.finish(report.as_dict())
         return report
@@ -237,7 +173,7 @@ def crawl(
 
 
 def preview(config: Config) -> dict[str, Any]:
-    """What a crawl by this configuration would do: for each seed what robots.txt says, and the pace. Fetches no page."""
+    """What a crawl by this configuration would do: what robots.txt says of each seed, and the pace. Fetches no page."""
     if not config.seeds:
         raise _no_seed()
     scope = Scope(config.scope, config.seeds, config.include, config.exclude)
@@ -248,7 +184,11 @@ def preview(config: Config) -> dict[str, Any]:
         task = Task(Queued(0, origin(seed) + "/robots.txt", 0, 0), host(seed), None, 0)
         rules, _, _ = visitor.robots(task)
         slots, delay = pace(host(seed))
-        verdict = "allowed by robots.txt" if rules.allows(config.user_agent, seed) else rules.reason or "refused by robots.txt"
+        verdict = (
+            "allowed by robots.txt"
+            if rules.allows(config.user_agent, seed)
+            else rules.reason or "refused by robots.txt"
+        )
         delay = max(delay, rules.delay(config.user_agent))
         seeds.append({"url": seed, "robots": verdict, "pace": f"{slots} at a time, {delay:g} s between two requests"})
     visitor.close()
@@ -389,22 +329,3 @@ def _addresses(seeds: Iterable[str]) -> set[str]:
         except (OSError, UnicodeError):
             continue  # the fetch will say so
     return found
-
-
-def _report(ring: Ring, totals: Totals, started: float, *, resumed: bool, interrupted: bool) -> Report:
-    done = ring.tally.progress()
-    return Report(
-        pages=totals.pages,
-        failed=totals.failed,
-        skipped=totals.skipped,
-        queued=totals.queued,
-        gone=totals.gone,
-        reasons=totals.reasons,
-        fetched=done.fetched,
-        indexed=done.pages,
-        bytes=done.bytes,
-        seconds=round(time.monotonic() - started, 3),
-        interrupted=interrupted,
-        resumed=resumed,
-        seeds=totals.seeds,
-    )

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final, NamedTuple
@@ -136,7 +136,7 @@ class Visitor:
                 yield Edge(url, verdicts[url] or "nofollow", None, fragment, text, rel)
 
     def _redirected(self, task: Task, reply: Response) -> Outcome:
-        """A redirect is an edge that adds no hop: its target goes round the ring as any URL, scope and robots included."""
+        """A redirect is an edge that adds no hop: its target goes round the ring as any URL, scope and robots too."""
         target = normalize(reply.location or "", task.url.url) if reply.location else None
         if target is None or target == task.url.url:
             detail = "it redirects to itself" if target else f"Location {(reply.location or '')[:200]!r} is no http URL"
@@ -166,7 +166,7 @@ def _outcome(
     page: Page | None = None,
     values: dict[str, fields.Value] | None = None,
 ) -> Outcome:
-    header = reply.headers.get if reply else {}.get
+    header: Mapping[str, str] = reply.headers if reply else {}
     return Outcome(
         id=task.url.id,
         url=task.url.url,
@@ -179,9 +179,9 @@ def _outcome(
         status=reply.status if reply else None,
         size=len(reply.body) if reply else 0,
         seconds=reply.seconds if reply else 0.0,
-        content_type=header("Content-Type", "")[:200],
-        etag=header("ETag", "")[:500],
-        last_modified=header("Last-Modified", "")[:100],
+        content_type=header.get("Content-Type", "")[:200],
+        etag=header.get("ETag", "")[:500],
+        last_modified=header.get("Last-Modified", "")[:100],
         page=page,
         fields=values,
         edges=edges,
@@ -197,10 +197,8 @@ def _retry_after(reply: Response, attempts: int) -> float:
     """Seconds that Retry-After asks for, as a number or as a date (RFC 9110 §10.2.3), or our own backoff."""
     written = reply.headers.get("Retry-After", "").strip()
     try:
-        if written.isdigit():
-            asked = float(written)
-        else:
-            asked = parsedate_to_datetime(written).timestamp() - time.time()
+        is_date = not written.isdigit()
+        asked = parsedate_to_datetime(written).timestamp() - time.time() if is_date else float(written)
     except (ValueError, TypeError, OverflowError):
         return _backoff(attempts)
     return min(asked, MAX_RETRY_AFTER) if asked > 0 else _backoff(attempts)

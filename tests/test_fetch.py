@@ -26,7 +26,12 @@ Serve = Callable[[Script | bytes], Wire]
 
 
 def fetcher(**settings: object) -> Fetcher:
-    defaults = {"user_agent": "crawler/test", "timeout": 5.0, "max_size": 1_000_000, "guard": Guard({"127.0.0.1"})}
+    defaults = {
+        "user_agent": "crawler/test",
+        "timeout": 5.0,
+        "max_size": 1_000_000,
+        "guard": Guard({"127.0.0.1"}),
+    }
     return Fetcher(**(defaults | settings))  # type: ignore[arg-type]
 
 
@@ -81,7 +86,9 @@ def reset_in_the_body(connection: socket.socket) -> None:
         "not gzip", "unknown coding", "1000 codings",
     ],
 )  # fmt: skip
-def test_every_fault_has_its_reason(serve: Serve, reply: bytes | Script, reason: str | None, transient: bool | None) -> None:
+def test_every_fault_has_its_reason(
+    serve: Serve, reply: bytes | Script, reason: str | None, transient: bool | None
+) -> None:
     """What a server does wrong becomes a FetchError with a short code that says whether trying again may help."""
     wire = serve(reply)
     with fetcher() as some, pytest.raises(FetchError) as raised:
@@ -96,7 +103,10 @@ def test_nobody_listening_is_a_connect_error_that_names_the_host() -> None:
     """A closed port says so, with host, port and cause."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with fetcher() as some, pytest.raises(FetchError, match=f"127.0.0.1:{port}: connection refused") as raised:
+    with (
+        fetcher() as some,
+        pytest.raises(FetchError, match=f"127.0.0.1:{port}: connection refused") as raised,
+    ):
         some.get(f"http://127.0.0.1:{port}/")
     assert raised.value.reason == "connect-error"
 
@@ -104,7 +114,11 @@ def test_nobody_listening_is_a_connect_error_that_names_the_host() -> None:
 @pytest.mark.parametrize("part", ["headers", "body", "nothing"])
 def test_the_deadline_is_absolute(serve: Serve, part: str) -> None:
     """A server that drips a byte now and then, or says nothing, holds a thread no longer than the deadline."""
-    starts = {"headers": b"HTTP/1.1 200 OK\r\nX: ", "body": html(b"")[:-2] + b"Content-Type: text/html\r\n\r\n", "nothing": b""}
+    starts = {
+        "headers": b"HTTP/1.1 200 OK\r\nX: ",
+        "body": html(b"")[:-2] + b"Content-Type: text/html\r\n\r\n",
+        "nothing": b"",
+    }
     if part == "body":
         starts["body"] = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 100000\r\n\r\n"
 
@@ -177,7 +191,12 @@ def _encoded(body: bytes, coding: str) -> bytes:
 @pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
 def test_a_decompression_bomb_stops_at_the_cap(site: Site, coding: str) -> None:
     """256 MB of zeros in a small reply give the first megabyte, and memory does not grow with the rest."""
-    site.raw("/", _encoded(b"<html>" + b" " * 256_000_000, coding), Content_Type="text/html", Content_Encoding=coding)
+    site.raw(
+        "/",
+        _encoded(b"<html>" + b" " * 256_000_000, coding),
+        Content_Type="text/html",
+        Content_Encoding=coding,
+    )
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with fetcher(max_size=1_000_000) as some:
         reply = some.get(site.url())
@@ -268,7 +287,12 @@ def test_a_kept_connection_that_the_server_closed_is_no_failure(serve: Serve) ->
 def test_private_addresses_are_refused_where_the_connection_is_made() -> None:
     """The verdict falls on the address, whatever name led to it."""
     with fetcher(guard=Guard()) as some:
-        for url in ("http://127.0.0.1:1/", "http://localhost:1/", "http://[::ffff:127.0.0.1]:1/", "http://169.254.169.254/"):
+        for url in (
+            "http://127.0.0.1:1/",
+            "http://localhost:1/",
+            "http://[::ffff:127.0.0.1]:1/",
+            "http://169.254.169.254/",
+        ):
             with pytest.raises(FetchError) as raised:
                 some.get(url)
             assert raised.value.reason == "private-address"

@@ -24,7 +24,9 @@ def urls(host: str, count: int, depth: int = 1, first: int = 1) -> list[Queued]:
     return [Queued(first + n, f"http://{host}/{first + n}", depth, 0) for n in range(count)]
 
 
-def frontier(found: Iterable[Queued], *, slots: int = 1, delay: float = 0.0, clock: Clock | None = None, **more: int) -> Frontier:
+def frontier(
+    found: Iterable[Queued], *, slots: int = 1, delay: float = 0.0, clock: Clock | None = None, **more: int
+) -> Frontier:
     """A frontier that holds these URLs."""
     some = list(found)
     made = Frontier(lambda _: Pace(slots, delay), waiting=len(some), clock=clock or Clock(), **more)

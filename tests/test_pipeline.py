@@ -304,7 +304,12 @@ def test_a_crawl_ends_by_itself_however_often_it_runs(site: Site, tmp_path: Path
     for number in range(20):
         report = crawl(
             Config(
-                seeds=(site.url("/"),), db=str(tmp_path / f"{number}.db"), depth=50, threads=8, per_host=8, indexers=2
+                seeds=(site.url("/"),),
+                db=str(tmp_path / f"{number}.db"),
+                depth=50,
+                threads=8,
+                per_host=8,
+                indexers=2,
             )
         )
         assert report.pages == len(breadth_first(graph, 50))
@@ -635,5 +640,3 @@ def test_the_queue_never_grows_beyond_its_bound(site: Site, run: Run, monkeypatc
     run(threads=8, per_host=8)
     assert max(sizes) <= QUEUE_BOUND
     assert len(sizes) > 1
-
-

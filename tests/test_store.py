@@ -87,7 +87,9 @@ def test_a_smaller_depth_runs_along_the_links(store: SqliteStore, db: Path) -> N
     store.commit([outcome(2, "http://h.test/a", links=("http://h.test/b",))])
     store.commit([outcome(4, "http://h.test/b", links=("http://h.test/c",))])
     assert one(db, "SELECT state FROM urls WHERE url LIKE '%/c'") == "skipped"
-    handed = store.commit([outcome(3, "http://h.test/x", links=(), edges=(Edge("http://h.test/b", None, 0, rel="redirect"),))])
+    handed = store.commit(
+        [outcome(3, "http://h.test/x", links=(), edges=(Edge("http://h.test/b", None, 0, rel="redirect"),))]
+    )
     assert [url.url for url in handed.urls] == ["http://h.test/c"]
     assert one(db, "SELECT group_concat(depth) FROM (SELECT depth FROM urls ORDER BY url)") == "0,1,1,2,1"
 
@@ -114,7 +116,9 @@ def test_a_page_that_changed_leaves_no_ghost_in_the_index(store: SqliteStore, db
         ({"state": "skipped", "reason": "noindex"}, False),
     ],
 )
-def test_a_page_stays_while_its_failure_may_pass(store: SqliteStore, db: Path, more: dict[str, str], kept: bool) -> None:
+def test_a_page_stays_while_its_failure_may_pass(
+    store: SqliteStore, db: Path, more: dict[str, str], kept: bool
+) -> None:
     """A server that is down costs no page; one that says the page is gone, or not to be indexed, does."""
     store.commit([outcome(1, SEED, text="zebra")])
     store.commit([outcome(1, SEED, page=None, **more)])
@@ -146,7 +150,16 @@ def test_sections_learn_what_links_call_them(store: SqliteStore, db: Path) -> No
     page = Page("http://h.test/a", "A", (Section(1, "", "Top", "x"), Section(2, "deep", "Deeper", "y", ids=("deep",))))
     store.commit([Outcome(id=2, url="http://h.test/a", state="done", page=page)])
     store.commit(
-        [outcome(1, SEED, edges=(Edge("http://h.test/a", None, 1, "deep", "the bm25 function"), Edge("http://h.test/a", None, 1, "deep", "Deeper")))]
+        [
+            outcome(
+                1,
+                SEED,
+                edges=(
+                    Edge("http://h.test/a", None, 1, "deep", "the bm25 function"),
+                    Edge("http://h.test/a", None, 1, "deep", "Deeper"),
+                ),
+            )
+        ]
     )
     store.finish({})
     assert one(db, "SELECT links FROM sections WHERE anchor = 'deep' AND page = 2") == "the bm25 function"
@@ -157,14 +170,18 @@ def test_robots_replies_are_kept_with_their_host(store: SqliteStore, db: Path) -
     """What a host answered for robots.txt is in the file, the newest answer only."""
     store.commit([], [RobotsReply("http://h.test", None, "", "timeout", "2026-01-01T00:00:00Z")])
     store.commit([], [RobotsReply("http://h.test", 200, "User-agent: *", "", "2026-01-02T00:00:00Z")])
-    assert one(db, "SELECT origin, robots_status, robots_txt FROM hosts") == ("http://h.test", 200, "User-agent: *")
+    assert one(db, "SELECT origin, robots_status, robots_txt FROM hosts") == (
+        "http://h.test",
+        200,
+        "User-agent: *",
+    )
 
 
 def test_hostile_text_does_not_cost_a_batch(store: SqliteStore, db: Path) -> None:
     """Quotes, braces, control characters and every plane of Unicode are stored as they are."""
     text = "\" ' \\ {} [] \x01 \x7f é 漢 🦓 \ufdd0 \U0010ffff end"
     store.commit([outcome(1, SEED, text=text)])
-    assert one(db, "SELECT text FROM sections WHERE page = 1 AND \"order\" = 0") == text
+    assert one(db, 'SELECT text FROM sections WHERE page = 1 AND "order" = 0') == text
 
 
 def test_one_owner_at_a_time(store: SqliteStore, db: Path) -> None:
@@ -219,11 +236,15 @@ def test_a_file_that_is_not_ours_is_refused_and_not_touched(tmp_path: Path, make
     """Opening to write and opening to read both refuse, in one line, and leave every byte and no file beside."""
     path = tmp_path / "some.db"
     make(path)
-    before = {file: file.is_file() and file.read_bytes() for file in tmp_path.iterdir() if not file.name.endswith(".lock")}
+    before = {
+        file: file.is_file() and file.read_bytes() for file in tmp_path.iterdir() if not file.name.endswith(".lock")
+    }
     for attempt in (lambda: SqliteStore(path), lambda: search("x", db=path)):
         with pytest.raises(IndexFileError, match=complaint):
             attempt()
-    after = {file: file.is_file() and file.read_bytes() for file in tmp_path.iterdir() if not file.name.endswith(".lock")}
+    after = {
+        file: file.is_file() and file.read_bytes() for file in tmp_path.iterdir() if not file.name.endswith(".lock")
+    }
     assert after == before
 
 
@@ -261,4 +282,10 @@ def test_links_of_a_page_keep_text_fragment_and_rel(store: SqliteStore, db: Path
     """The links table holds an outlink as it stands on the page."""
     link = Link("http://h.test/a", "frag", "the text", "author")
     store.commit([outcome(1, SEED, edges=(Edge(link.url, None, 1, link.fragment, link.text, link.rel),))])
-    assert one(db, "SELECT source, fragment, text, rel, hops FROM links") == (1, "frag", "the text", "author", 1)
+    assert one(db, "SELECT source, fragment, text, rel, hops FROM links") == (
+        1,
+        "frag",
+        "the text",
+        "author",
+        1,
+    )

@@ -48,7 +48,9 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     """
     if sqlite3.sqlite_version_info < MINIMUM_SQLITE:
         wanted = ".".join(map(str, MINIMUM_SQLITE))
-        raise IndexFileError(f"SQLite {sqlite3.sqlite_version} is too old", f"use a Python built with SQLite {wanted} or newer")
+        raise IndexFileError(
+            f"SQLite {sqlite3.sqlite_version} is too old", f"use a Python built with SQLite {wanted} or newer"
+        )
     check(path)
     connection: sqlite3.Connection | None = None
     try:
@@ -95,7 +97,9 @@ def check(path: Path) -> None:
     except IsADirectoryError:
         raise IndexFileError(f"{path}: is a directory", another) from None
     except (OSError, ValueError) as error:
-        raise IndexFileError(f"{path}: cannot be opened: {getattr(error, 'strerror', None) or error}", another) from error
+        raise IndexFileError(
+            f"{path}: cannot be opened: {getattr(error, 'strerror', None) or error}", another
+        ) from error
     if not header:
         return
     if len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
@@ -189,7 +193,8 @@ def _create(connection: sqlite3.Connection) -> None:
         )
         db.table("links").create_index(["source"], index_name="links_by_source")
         db.table("hosts").create(
-            {"origin": str, "robots_status": int, "robots_detail": str, "robots_txt": str, "robots_at": str}, pk="origin"
+            {"origin": str, "robots_status": int, "robots_detail": str, "robots_txt": str, "robots_at": str},
+            pk="origin",
         )
         db.table("crawls").create(
             {"id": int, "started_at": str, "finished_at": str, "rules": str, "report": str}, pk="id"
@@ -204,7 +209,7 @@ def _create(connection: sqlite3.Connection) -> None:
 
 
 def _fts_triggers() -> tuple[str, ...]:
-    """What keeps the index at one with its content, whoever writes: sqlite-utils' own, but on the indexed columns only."""
+    """What keeps the index at one with its content, whoever writes: as sqlite-utils', but on indexed columns only."""
     columns = ", ".join(FTS_COLUMNS)
     new = ", ".join(f"new.{name}" for name in FTS_COLUMNS)
     old = ", ".join(f"old.{name}" for name in FTS_COLUMNS)

@@ -1,0 +1,158 @@
+"""The statements of the SQLite store. No values are ever put into their text: values travel as parameters."""
+
+# Whether a URL is wanted again can change with the path that leads to it: while it has no depth (only links that are
+# not followed lead to it) or is too deep. All other states stand.
+OPEN = "(urls.depth IS NULL OR urls.reason = 'depth')"
+TRANSIENT = (
+    "connect-error", "timeout", "dns-error", "truncated", "robots-unreachable", "robots",
+    "http-429", "http-500", "http-502", "http-503", "http-504",
+)  # fmt: skip
+GONE = ("http-404", "http-410")
+
+# Kept for the length of a connection; the triggers note what the transaction makes available or brings nearer.
+SCRATCH = """
+CREATE TEMP TABLE offered(id INTEGER PRIMARY KEY);
+CREATE TEMP TABLE nearer(id INTEGER PRIMARY KEY);
+CREATE TEMP TABLE wave(id INTEGER PRIMARY KEY);
+CREATE TEMP TRIGGER offered_new AFTER INSERT ON main.urls WHEN new.state = 'queued'
+    BEGIN INSERT OR IGNORE INTO offered VALUES (new.id); END;
+CREATE TEMP TRIGGER offered_again AFTER UPDATE OF state ON main.urls WHEN new.state = 'queued' AND old.state <> 'queued'
+    BEGIN INSERT OR IGNORE INTO offered VALUES (new.id); END;
+CREATE TEMP TRIGGER brought_nearer AFTER UPDATE OF depth ON main.urls WHEN new.depth < old.depth
+    BEGIN INSERT OR IGNORE INTO nearer VALUES (new.id); END;
+"""
+
+OUTCOMES = """
+UPDATE urls SET state = iif(o.gone AND EXISTS (SELECT 1 FROM pages WHERE pages.id = o.id), 'gone', o.state),
+    reason = o.reason, detail = o.detail, status = o.status, attempts = o.attempts,
+    fetched_at = o.fetched_at, seconds = o.seconds, size = o.size, content_type = o.content_type, etag = o.etag,
+    last_modified = o.last_modified, redirect_to = o.redirect_to
+FROM (SELECT value->>0 AS id, value->>1 AS state, value->>2 AS reason, value->>3 AS detail, value->>4 AS status,
+        value->>5 AS attempts, value->>6 AS fetched_at, value->>7 AS seconds, value->>8 AS size,
+        value->>9 AS content_type, value->>10 AS etag, value->>11 AS last_modified, value->>12 AS redirect_to,
+        value->>13 AS gone
+    FROM json_each(?)) AS o
+WHERE urls.id = o.id
+"""
+
+PAGES = """
+INSERT INTO pages(id, url, title, description, lang, site, fetched_at, canonical, encoding, robots, fields)
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8, value->>9,
+    value->>10 FROM json_each(?)
+"""
+
+SECTIONS = """
+INSERT INTO sections(page, "order", level, anchor, title, heading, ids, terms, links, text)
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, '', value->>8
+FROM json_each(?)
+"""
+
+# A target's depth is its source's in the file plus the hops of the edge. It is read here, not where the source was
+# fetched: the source may have been found nearer to a seed meanwhile.
+TARGETS = f"""
+INSERT INTO urls(url, host, depth, state, reason, redirects, found_on, found_at)
+SELECT t.url, t.host, t.depth, CASE WHEN t.refused IS NOT NULL OR t.depth > :deepest THEN 'skipped' ELSE 'queued' END,
+    coalesce(t.refused, CASE WHEN t.depth > :deepest THEN 'depth' END, ''), t.redirects, t.source, :now
+FROM (SELECT value->>1 AS url, value->>2 AS host, value->>3 AS refused, value->>5 AS redirects, source.id AS source,
+        source.depth + (value->>4) AS depth
+    FROM json_each(:targets) JOIN urls AS source ON source.id = value->>0) AS t WHERE true
+ON CONFLICT(url) DO UPDATE SET depth = excluded.depth, found_on = excluded.found_on, redirects = excluded.redirects,
+    reason = CASE WHEN {OPEN} THEN excluded.reason ELSE urls.reason END,
+    state = CASE WHEN {OPEN} THEN excluded.state ELSE urls.state END
+WHERE excluded.depth < urls.depth OR (urls.depth IS NULL AND excluded.depth IS NOT NULL)
+"""
+
+LINKS = """
+INSERT INTO links(source, target, fragment, text, rel, hops)
+SELECT value->>0, urls.id, value->>2, value->>3, value->>4, value->>5
+FROM json_each(?) JOIN urls ON urls.url = value->>1
+"""
+
+# One step of a breadth-first relaxation: what the URLs of the wave link to is at most their depth plus the hops.
+RELAX = f"""
+UPDATE urls SET depth = n.depth, found_on = n.source,
+    state = CASE WHEN {OPEN} AND n.depth <= :deepest THEN 'queued' ELSE urls.state END,
+    reason = CASE WHEN {OPEN} AND n.depth <= :deepest THEN '' ELSE urls.reason END
+FROM (SELECT links.target, min(source.depth + links.hops) AS depth, source.id AS source
+    FROM temp.wave JOIN urls AS source ON source.id = wave.id
+    JOIN links ON links.source = source.id AND links.hops IS NOT NULL GROUP BY links.target) AS n
+WHERE urls.id = n.target AND n.depth < urls.depth
+"""
+
+HAND_BACK = """
+SELECT json_group_array(json_array(id, url, depth, redirects)), (SELECT count(*) FROM temp.offered)
+FROM (SELECT urls.* FROM temp.offered JOIN urls USING (id) ORDER BY urls.depth, urls.id LIMIT ?)
+"""
+
+# A host at a time, by the index of what waits, so that one host with a million URLs does not hide the others.
+WAITING = """
+WITH RECURSIVE waiting(host) AS (
+    SELECT min(host) FROM urls WHERE state = 'queued'
+    UNION ALL
+    SELECT (SELECT min(host) FROM urls WHERE state = 'queued' AND host > waiting.host) FROM waiting
+    WHERE waiting.host IS NOT NULL)
+SELECT json_group_array(json_array(id, url, depth, redirects)) FROM (
+    SELECT urls.id, urls.url, urls.depth, urls.redirects FROM waiting JOIN urls ON urls.id IN (
+        SELECT id FROM urls AS mine WHERE mine.state = 'queued' AND mine.host = waiting.host
+            AND mine.id NOT IN (SELECT value FROM json_each(:held)) ORDER BY mine.depth, mine.id LIMIT :share)
+    WHERE waiting.host NOT IN (SELECT value FROM json_each(:full))
+    ORDER BY urls.depth, urls.id LIMIT :room)
+"""
+
+# Texts of the links that point to each section, where they call it something that it does not call itself. Texts that
+# point to more than ten pages ("next", "top") say nothing.
+PLACES = """
+CREATE TEMP TABLE places AS
+SELECT sections.page, json_each.value AS fragment, min(sections.id) AS section
+FROM sections, json_each('["' || replace(replace(replace(ids, '\\', '\\\\'), '"', '\\"'), ' ', '","') || '"]')
+GROUP BY 1, 2
+UNION ALL SELECT page, '', id FROM sections WHERE "order" = 0 AND ids <> ''
+"""
+RETRIED = """
+UPDATE urls SET state = 'queued', reason = '', detail = '' WHERE state IN ('failed', 'skipped')
+    AND reason IN (SELECT value FROM json_each(?))
+"""
+
+# Every table that holds something of a page, and by which column.
+OF_A_PAGE = (("sections", "page"), ("pages", "id"), ("links", "source"))
+
+UNREACHED = f"""
+SELECT id FROM urls WHERE state = 'skipped' AND reason = 'unreached'
+    AND NOT EXISTS (SELECT 1 FROM urls WHERE state = 'failed' AND reason IN {TRANSIENT})
+"""
+
+REASONS = """
+SELECT reason, count(*) FROM urls WHERE state IN ('failed', 'skipped', 'gone') GROUP BY 1 ORDER BY 2 DESC
+"""
+
+FATES = """
+SELECT url, state || iif(reason = '', '', ': ' || reason) || iif(coalesce(detail, '') = '', '', ': ' || detail)
+FROM urls WHERE url IN (SELECT value FROM json_each(?))
+"""
+
+SEEDS = """
+INSERT INTO urls(url, host, depth, state, reason, found_at)
+SELECT value->>0, value->>1, 0, 'queued', '', ? FROM json_each(?) WHERE true
+ON CONFLICT(url) DO UPDATE SET depth = 0, found_on = NULL,
+    state = CASE WHEN state IN ('done', 'gone') THEN state ELSE 'queued' END,
+    reason = CASE WHEN state IN ('done', 'gone') THEN reason ELSE '' END WHERE true
+"""
+
+ROBOTS = """
+INSERT INTO hosts SELECT value->>0, value->>1, value->>2, value->>3, value->>4 FROM json_each(?) WHERE true
+ON CONFLICT(origin) DO UPDATE SET robots_status = excluded.robots_status, robots_detail = excluded.robots_detail,
+    robots_txt = excluded.robots_txt, robots_at = excluded.robots_at
+"""
+
+LINK_TEXTS = """
+WITH said AS (SELECT DISTINCT target, fragment, text FROM links WHERE text <> '' AND source <> target),
+telling AS (SELECT text FROM said GROUP BY text HAVING count(DISTINCT target) <= 10),
+pointed AS (SELECT places.section, group_concat(said.text, ' · ') AS texts
+    FROM said JOIN telling USING (text)
+    JOIN temp.places ON places.page = said.target AND places.fragment = said.fragment
+    JOIN sections ON sections.id = places.section
+    WHERE instr(lower(sections.heading || ' ' || sections.ids || ' ' || sections.title),
+        lower(rtrim(said.text, '()'))) = 0
+    GROUP BY places.section)
+UPDATE sections SET links = pointed.texts FROM pointed WHERE sections.id = pointed.section AND links <> pointed.texts
+"""
