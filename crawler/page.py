@@ -17,7 +17,7 @@ from crawler import charset
 from crawler.errors import CrawlerError
 from crawler.urls import normalize
 
-MAX_LINKS = 10_000  # of a page; what comes after is dropped, which ends link farms
+MAX_LINKS = 10_000  # URLs that a page links to; what comes after is dropped, which ends link farms
 MAX_LINK_TEXT = 200  # characters
 _MAX_TERM = 100  # characters of a lead term; longer ones are sentences
 _MAX_WORD = 200  # characters; what is longer is data, not a word, and is cut out
@@ -196,10 +196,14 @@ def _base(tree: LexborHTMLParser, url: str) -> str:
 
 
 def _links(tree: LexborHTMLParser, base: str, refresh: str) -> tuple[tuple[Link, ...], list[LexborNode]]:
-    """All distinct outlinks in document order, and the permalink nodes (`¶`) that are no words of the page."""
+    """All distinct outlinks in document order, and the permalink nodes (`¶`) that are no words of the page.
+
+    At most MAX_LINKS URLs, and as many links; beyond that only the first link to each URL.
+    """
     found: dict[Link, None] = {}
     permalinks = []
     seen: set[tuple[str, str, str]] = set()
+    targets: set[str] = set()
     folder = base.partition("?")[0].rpartition("/")[0] + "/"
     rels = {node.mem_id: (node.attrs.get("rel") or "").lower() for node in tree.css("a[rel]")}
     for node in tree.css("a[href], area[href], frame[src], iframe[src]"):
@@ -221,12 +225,12 @@ def _links(tree: LexborHTMLParser, base: str, refresh: str) -> tuple[tuple[Link,
             target: str | None = base
         else:
             target = _resolved(path, base if path[0] == "?" else folder)
-        if target is not None:
+        if target is not None and (len(found) < MAX_LINKS or target not in targets):
+            targets.add(target)
             # Fragments are kept as ids are written: percent-decoded.
-            found[Link(target, unquote(fragment) if "%" in fragment else fragment, text[:MAX_LINK_TEXT], link[2])] = (
-                None
-            )
-            if len(found) >= MAX_LINKS:
+            fragment = unquote(fragment) if "%" in fragment else fragment
+            found[Link(target, fragment, text[:MAX_LINK_TEXT], link[2])] = None
+            if len(targets) >= MAX_LINKS:
                 break
     if refresh and (refreshed := normalize(refresh, base)):
         found[Link(refreshed, "", "", "refresh")] = None
