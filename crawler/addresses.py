@@ -10,8 +10,9 @@ from collections.abc import Iterable
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")  # all that IANA has given out for use (RFC 4291 §2.4)
 # Shared, benchmarking and reserved ranges that older Python releases call global.
-_NOT_GLOBAL = tuple(map(ipaddress.ip_network, ("100.64.0.0/10", "192.0.0.0/24", "198.18.0.0/15", "64:ff9b:1::/48")))
+_NOT_GLOBAL = tuple(map(ipaddress.ip_network, ("100.64.0.0/10", "192.0.0.0/24", "198.18.0.0/15", "3fff::/20")))
 
 
 def is_loopback(hostname: str) -> bool:
@@ -25,13 +26,10 @@ def is_loopback(hostname: str) -> bool:
 def is_public(address: str) -> bool:
     """Whether an address is globally reachable, also after taking it out of the IPv6 forms that can wrap an IPv4."""
     parsed = _parse(address)
-    if parsed is None:
+    if parsed is None or (parsed.version == 6 and parsed not in _GLOBAL_UNICAST):
         return False
-    return (
-        parsed.is_global
-        and not parsed.is_multicast
-        and not any(parsed in net for net in _NOT_GLOBAL if net.version == parsed.version)
-    )
+    taken = any(parsed in network for network in _NOT_GLOBAL if network.version == parsed.version)
+    return parsed.is_global and not parsed.is_multicast and not taken
 
 
 class Guard:

@@ -1,5 +1,6 @@
 """Hits and reports as text: cards for a terminal, tab-separated lines for a pipe, a summary for a crawl."""
 
+import re
 import textwrap
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -8,6 +9,7 @@ from crawler.console import printable, size
 from crawler.hits import MARK, MARK_END, Hit, Results
 from crawler.report import Report
 
+_MARKS = re.compile(f"([{MARK}{MARK_END}])")
 _REASONS = {
     "scope": "out of scope",
     "depth": "too deep",
@@ -31,21 +33,38 @@ def cards(results: Results, width: int, *, color: bool) -> Iterator[str]:
 
 
 def _card(hit: Hit, width: int, color: bool) -> str:
-    heading = printable(hit.heading)
-    title = printable(hit.title)
+    heading, title = printable(hit.heading), printable(hit.title)
     label = f"{title} › {heading}" if heading and heading.lower() not in title.lower() else title
     when = " · ".join(filter(None, (printable(hit.lang), _ago(hit.fetched_at))))
-    label = textwrap.shorten(label, max(10, width - 6 - len(when)), placeholder=" …")
-    gap = " " * max(2, width - 4 - len(label) - len(when))
+    if len(when) > width - 30:  # no room for both on a narrow terminal
+        when = ""
+    label = _cut(label, width - 4 - (len(when) + 2 if when else 0))
+    gap = " " * (width - 4 - len(label) - len(when))
     shown = f"\x1b]8;;{printable(hit.href)}\x1b\\\x1b[1m{label}\x1b[0m\x1b]8;;\x1b\\" if color else label
     lines = [f"{hit.rank:2}  {shown}{gap}{when}".rstrip(), f"    {printable(hit.href)}"]
-    snippet = printable(hit.snippet.replace(MARK, "\ufdd0").replace(MARK_END, "\ufdd1"))
-    lines += ["    " + line for line in textwrap.wrap(snippet, max(10, width - 4), break_on_hyphens=False)[:3]]
-    text = "\n".join(lines)
-    text = text.replace("\ufdd0", "\x1b[1;33m" if color else "").replace("\ufdd1", "\x1b[0m" if color else "")
+    lines += ["    " + line for line in _highlighted(hit.snippet, width - 4, color)]
     if hit.also:
-        text += "\n    also: " + "  ".join(f"#{printable(anchor)}" for anchor in hit.also)
-    return text + "\n"
+        lines.append("    also: " + "  ".join(f"#{printable(anchor)}" for anchor in hit.also))
+    return "\n".join(lines) + "\n"
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 2].rstrip() + " …"
+
+
+def _highlighted(snippet: str, width: int, color: bool) -> Iterator[str]:
+    """At most three lines of the snippet; what matches in bold yellow, and each line ends as it began."""
+    on, off = ("\x1b[1;33m", "\x1b[0m") if color else ("", "")
+    # Between the marks, which are none of what `printable` lets through.
+    plain = "".join(
+        mark if part in (MARK, MARK_END) else printable(part) for part in _MARKS.split(snippet) for mark in [part]
+    )
+    inside = False
+    for line in textwrap.wrap(plain, width, break_on_hyphens=False)[:3]:
+        begun = on if inside else ""
+        if MARK in line or MARK_END in line:
+            inside = line.rfind(MARK) > line.rfind(MARK_END)
+        yield begun + line.replace(MARK, on).replace(MARK_END, off) + (off if inside else "")
 
 
 def footer(results: Results, limit: int) -> str:

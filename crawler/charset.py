@@ -27,7 +27,13 @@ _MEANT = {
 }
 
 # No encodings of the web, though Python has them; utf-7 was used in attacks.
-_UNSAFE = {"utf-7", "idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"}
+_UNSAFE = {"utf-7", "idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined"}
+
+# Encodings that pages without a declaration have been seen in; the detector looks at no others.
+_DETECTABLE = (
+    "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "koi8_r", "koi8_u",
+    "gb18030", "big5hkscs", "cp932", "euc_jp", "cp949", "cp874", "iso2022_jp",
+)  # fmt: skip
 
 _META = re.compile(rb"""<meta[^>]{0,512}?charset\s{0,8}=\s{0,8}["']?\s{0,8}([a-z0-9_:.+-]{2,40})""", re.I)
 _HEADER = re.compile(r"""charset\s{0,8}=\s{0,8}["']?\s{0,8}([a-z0-9_:.+-]{2,40})""", re.I)
@@ -75,5 +81,11 @@ def decode(body: bytes, content_type: str = "") -> tuple[str, str]:
 def _detected(sample: bytes) -> str:
     from charset_normalizer import from_bytes  # slow to load, and hardly ever needed
 
-    best = from_bytes(sample).best()
-    return (codec(best.encoding) if best else None) or "cp1252"
+    matches = from_bytes(sample, cp_isolation=list(_DETECTABLE))
+    if (best := matches.best()) is None:
+        return "cp1252"
+    # Short texts fit several encodings equally well; then it is the one that most of such pages have.
+    tied = [match for match in matches if (match.chaos, match.coherence) == (best.chaos, best.coherence)]
+    if any("cp1252" in match.could_be_from_charset for match in tied):
+        return "cp1252"
+    return codec(best.encoding) or "cp1252"

@@ -56,20 +56,22 @@ class Config:
         for seed in self.seeds:
             url = normalize(seed)
             if url is None:
-                raise UsageError(*_not_a_seed(seed))
+                raise UsageError(*_not_a_seed(seed), key="seeds")
             seeds.append(url)
         object.__setattr__(self, "seeds", tuple(dict.fromkeys(seeds)))
         for name, (lowest, highest) in _RANGES.items():
             value = getattr(self, name)
             if value != "auto" and not lowest <= value <= highest:
-                raise UsageError(f"{name} is {value}", f"give a number from {lowest} to {highest}")
+                raise UsageError(f"{name} is {value}", f"give a number from {lowest} to {highest}", key=name)
         if not self.db:
-            raise UsageError("db is empty", "give a path: --db crawl.db")
+            raise UsageError("db is empty", "give a path: --db crawl.db", key="db")
         if self.scope not in typing.get_args(ScopeKind):
-            raise UsageError(f"scope is {self.scope!r}", f"give one of {', '.join(typing.get_args(ScopeKind))}")
-        for name, value in {"User-Agent": self.user_agent, **self.headers}.items():
-            if not _is_header(name, value):
-                raise UsageError(f"header {name!r} is not a header", "give NAME: VALUE in printable ASCII")
+            kinds = ", ".join(typing.get_args(ScopeKind))
+            raise UsageError(f"scope is {self.scope!r}", f"give one of {kinds}", key="scope")
+        for key, named in (("user_agent", {"User-Agent": self.user_agent}), ("headers", self.headers)):
+            for name, value in named.items():
+                if not _is_header(name, value):
+                    raise UsageError(f"header {name!r} is not a header", "give NAME: VALUE in printable ASCII", key=key)
 
     @property
     def product(self) -> str:
@@ -104,14 +106,21 @@ def load(flags: Mapping[str, Any], file: str | None = None, environ: Mapping[str
     """
     path = Path(file) if file is not None else Path("config.toml")
     values: dict[str, Any] = {}
+    places: dict[str, str] = {}
     if file is not None or path.is_file():
-        values |= _from_file(path)
-    values |= _from_environment(environ)
+        values |= _from_file(path, places)
+    values |= _from_environment(environ, places)
     values |= flags
-    return Config(**values)
+    try:
+        return Config(**values)
+    except UsageError as error:
+        if error.key in places and error.key not in flags:
+            raise UsageError(f"{places[error.key]}: {error}", error.hint, error.key) from None
+        raise
 
 
-def _from_file(path: Path) -> dict[str, Any]:
+def _from_file(path: Path, places: dict[str, str]) -> dict[str, Any]:
+    """The settings in a file; where each one stands is noted in `places`."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -122,6 +131,8 @@ def _from_file(path: Path) -> dict[str, Any]:
         ) from error
     try:
         table = tomllib.loads(text)
+    except RecursionError as error:
+        raise UsageError(f"{path}: nested too deeply") from error
     except tomllib.TOMLDecodeError as error:
         place = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
         where = f"{place[1]}:{place[2]}" if place else str(text.count("\n") + 1)
@@ -131,7 +142,8 @@ def _from_file(path: Path) -> dict[str, Any]:
         if key == "site":
             values["sites"] = _sites(path, text, value)
         elif key in _KEYS:
-            values[key] = _typed(key, value, f"{path}:{_line(text, key)}")
+            places[key] = f"{path}:{_line(text, key)}"
+            values[key] = _typed(key, value, places[key])
         else:
             raise UsageError(f"{path}:{_line(text, key)}: unknown key {key!r}", _nearest(key, (*_KEYS, "site")))
     return values
@@ -141,13 +153,13 @@ def _sites(path: Path, text: str, table: Any) -> dict[str, dict[str, Selector]]:
     """`[site."docs.example.org".fields]` tables: names and the CSS selectors that pick their values."""
     sites: dict[str, dict[str, Selector]] = {}
     for name, site in _table(table, f"{path}:{_line(text, 'site')}", "site").items():
-        where = f"{path}:{_line(text, name)}"
+        where = f"{path}:{_line(text, name, 'site')}"
         for key in _table(site, where, f"site.{name!r}"):
             if key != "fields":
-                raise UsageError(f"{path}:{_line(text, key)}: unknown key {key!r}", _nearest(key, ("fields",)))
+                raise UsageError(f"{path}:{_line(text, key, name)}: unknown key {key!r}", _nearest(key, ("fields",)))
         sites[name] = {}
         for key, written in _table(site.get("fields", {}), where, "fields").items():
-            where = f"{path}:{_line(text, key)}"
+            where = f"{path}:{_line(text, key, name)}"
             many = isinstance(written, list)
             one = written[0] if many and len(written) == 1 else written
             if not isinstance(one, str):
@@ -167,12 +179,13 @@ def _table(value: Any, where: str, name: str) -> Mapping[str, Any]:
     return value
 
 
-def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+def _from_environment(environ: Mapping[str, str], places: dict[str, str]) -> dict[str, Any]:
     values = {}
     for key in _KEYS:
         name = f"CRAWL_{key.upper()}"
         if name in environ and key not in ("headers", "fresh"):
-            values[key] = _typed(key, _plain(key, environ[name]), f"environment variable {name}")
+            places[key] = f"environment variable {name}"
+            values[key] = _typed(key, _plain(key, environ[name]), places[key])
     return values
 
 
@@ -238,10 +251,16 @@ def _nearest(key: str, keys: tuple[str, ...]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(keys)}"
 
 
-def _line(text: str, key: str) -> int:
-    """The line of the file that first names the key, 1 when it is not found."""
-    named = re.compile(rf"""^\s*(?:\[.*)?["']?{re.escape(key)}["']?\s*[=.\]]""")
-    return next((number for number, line in enumerate(text.splitlines(), 1) if named.match(line)), 1)
+def _line(text: str, key: str, table: str = "") -> int:
+    """The line of the file that first names the key, from the header of its table on; 1 when it is not found."""
+    named = re.compile(rf"""\s*(?:\[.*)?["']?{re.escape(key)}["']?\s*[=.\]]""")
+    reached = not table
+    for number, line in enumerate(text.splitlines(), 1):
+        is_header = line.lstrip().startswith("[")
+        reached = reached or (is_header and table in line)
+        if reached and named.match(line) and (table or not is_header or key == "site" or f"[{key}" in line):
+            return number
+    return 1
 
 
 def _is_header(name: str, value: str) -> bool:
@@ -253,11 +272,11 @@ def _not_a_seed(seed: str) -> tuple[str, str]:
     shown = "".join(char if char.isprintable() else "?" for char in seed)[:200]
     if seed.startswith("-") or not seed.strip():
         return f"seed {shown!r} is not a URL", "give one with its scheme: --seed https://example.org/"
-    if "://" not in seed and normalize(f"https://{seed}"):
-        return f"seed {shown!r} has no scheme", f"did you mean https://{shown} ?"
-    scheme = re.match(r"\s*([a-z][a-z0-9+.-]*):", seed, re.I)
+    scheme = re.match(r"\s*([a-z][a-z0-9+.-]*):(?!\d)", seed, re.I)  # localhost:8000 has a port, not a scheme
     if scheme and scheme[1].lower() not in ("http", "https"):
         return f"seed {shown!r}: {scheme[1]} is not crawled", "give an http or https URL"
+    if not scheme and normalize(f"https://{seed}"):
+        return f"seed {shown!r} has no scheme", f"did you mean https://{shown} ?"
     return f"seed {shown!r} is not a URL", "give one with its scheme: --seed https://example.org/"
 
 

@@ -21,7 +21,11 @@ def printable(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(
-        " " if char in "\t\n\r" else "\ufffd" if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co") else char
+        " "
+        if char in "\t\n\r\u2028\u2029"
+        else "\ufffd"
+        if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co")
+        else char
         for char in text
     )
 

@@ -19,9 +19,16 @@ class CrawlerError(Exception):
 
 
 class UsageError(CrawlerError):
-    """A flag, a configuration key or a query that cannot be used. Nothing was requested, nothing was written."""
+    """A flag, a configuration key or a query that cannot be used. Nothing was requested, nothing was written.
+
+    `key` names the setting that is wrong, if it is one.
+    """
 
     exit_code = 2
+
+    def __init__(self, message: str, hint: str = "", key: str = "") -> None:
+        super().__init__(message, hint)
+        self.key = key
 
 
 class IndexFileError(CrawlerError):

@@ -4,6 +4,7 @@ This is where BeautifulSoup serves: its selectors (soupsieve) cover all of CSS t
 only for the pages of a site that has such fields. Every other page costs it nothing.
 """
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,9 +26,10 @@ class Selector(NamedTuple):
         """`meta[name=author]@content` reads an attribute, `.price` a text. Raises ValueError when it does not parse."""
         import soupsieve  # loaded only when fields are configured
 
-        css, _, attribute = written.partition("@")
-        if "@" in written and not attribute.replace("-", "").replace(":", "").isalnum():
+        read = re.search(r"@([\w:.-]+)\s*$", written)  # an @ before that belongs to the selector: a[href*="@"]
+        if written.rstrip().endswith("@"):
             raise ValueError(f"no attribute name after @ in {written!r}")
+        css, attribute = (written[: read.start()], read[1]) if read else (written, "")
         try:
             soupsieve.compile(css)
         except (soupsieve.SelectorSyntaxError, NotImplementedError) as error:

@@ -4,6 +4,7 @@ Sections are what is ranked, pages are what is shown: a page's hit opens at its 
 """
 
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -13,12 +14,14 @@ from typing import Any
 from urllib.parse import quote
 
 from crawler.errors import IndexFileError, UsageError
-from crawler.query import parse_query
+from crawler.query import Query, parse_query
 from crawler.store.schema import FTS_COLUMNS, connect_reader
 
 # Private-use characters around the matching words of a snippet; a face puts its own highlight in their place.
 MARK, MARK_END = "\ue000", "\ue001"
 
+_WORDS = re.compile(r"[^\W_]+")
+_Row = tuple[int, float, int, str, str, str]  # section, score, page, anchor, title, heading
 _CANDIDATES = 300  # sections ranked before they are grouped by page
 _SNIPPET_WORDS = 28
 _MORE_SECTIONS = 3
@@ -28,16 +31,24 @@ _RANKED = """
 WITH ranked AS MATERIALIZED (
     SELECT rowid AS section, rank FROM sections_fts WHERE sections_fts MATCH :match {filter}
     ORDER BY rank LIMIT :candidates)
-SELECT ranked.section, -ranked.rank, sections.page, sections.anchor
+SELECT ranked.section, -ranked.rank, sections.page, sections.anchor, sections.title, sections.heading
 FROM ranked JOIN sections ON sections.id = ranked.section
 ORDER BY ranked.rank, sections."order"
+"""
+# Pages that bear the query as their title are always among the candidates, however long they are.
+_NAMED = """
+SELECT sections.id, -sections_fts.rank, sections.page, sections.anchor, sections.title, sections.heading
+FROM sections_fts JOIN sections ON sections.id = sections_fts.rowid
+WHERE sections_fts MATCH :match AND sections_fts.rowid IN (
+    SELECT sections.id FROM pages JOIN sections ON sections.page = pages.id AND sections."order" = 0
+    WHERE pages.title = :text COLLATE NOCASE LIMIT 200) {filter}
 """
 _TOTAL = """
 SELECT count(DISTINCT page) FROM sections
 WHERE id IN (SELECT rowid FROM sections_fts WHERE sections_fts MATCH :match {filter})
 """
 _FILTER = """
-AND rowid IN (SELECT sections.id FROM pages JOIN sections ON sections.page = pages.id
+AND sections_fts.rowid IN (SELECT sections.id FROM pages JOIN sections ON sections.page = pages.id
     WHERE (:site IS NULL OR pages.site = :site OR pages.site LIKE '%.' || :site)
     AND (:lang IS NULL OR pages.lang = :lang) AND (:since IS NULL OR pages.fetched_at >= :since))
 """
@@ -66,7 +77,7 @@ class Hit:
     snippet: str
     """Text of the section around the matching words, which stand between MARK and MARK_END. Not escaped."""
     score: float
-    """Of the best section, by bm25; higher is better, comparable within one search only."""
+    """Of the best section: bm25, times 1 to 3 for a name like the query. Comparable within one search only."""
     site: str
     lang: str
     fetched_at: str
@@ -120,41 +131,63 @@ def search(
     if limit < 1:
         raise UsageError(f"limit is {limit}", "give a number from 1")
     started = time.perf_counter()
-    match = parse_query(query).match
+    parsed = parse_query(query)
     connection = connect_reader(Path(db))
     try:
-        total, hits = _hits(connection, match, limit, site, lang, since) if match else (0, ())
+        total, hits = _hits(connection, parsed, limit, site, lang, since) if parsed.match else (0, ())
     except sqlite3.Error as error:
         raise IndexFileError(f"{db}: cannot be searched: {error}") from error
     finally:
         connection.close()
-    return Results(query, total, round((time.perf_counter() - started) * 1000, 2), hits, match)
+    return Results(query, total, round((time.perf_counter() - started) * 1000, 2), hits, parsed.match)
 
 
 def _hits(
-    connection: sqlite3.Connection,
-    match: str,
-    limit: int,
-    site: str | None,
-    lang: str | None,
-    since: str | None,
+    connection: sqlite3.Connection, query: Query, limit: int, site: str | None, lang: str | None, since: str | None
 ) -> tuple[int, tuple[Hit, ...]]:
-    values = {"match": match, "site": site, "lang": lang, "since": since}
+    match = query.match
+    values = {"match": match, "text": query.text.strip(), "site": site, "lang": lang, "since": since}
     only = _FILTER if site or lang or since else ""
     total = int(connection.execute(_TOTAL.format(filter=only), values).fetchone()[0])
     wanted = min(limit, total)
     candidates = max(_CANDIDATES, 10 * limit)
-    pages: dict[int, list[tuple[int, float, str]]] = {}
-    while total and not pages:
+    rows: list[_Row] = []
+    while total and not rows:
         rows = connection.execute(_RANKED.format(filter=only), values | {"candidates": candidates}).fetchall()
-        for section, score, page, anchor in rows:
-            pages.setdefault(page, []).append((section, score, anchor))
-        if len(pages) < wanted and len(rows) == candidates:  # few pages with many sections each: look further down
-            pages, candidates = {}, candidates * 8
-    best = list(pages.values())[:limit]
+        if len({row[2] for row in rows}) < wanted and len(rows) == candidates:
+            rows, candidates = [], candidates * 8  # few pages with many sections each: look further down
+    if total:
+        rows += connection.execute(_NAMED.format(filter=only), values).fetchall()
+    best = list(_by_page(rows, query).values())[:limit]
     order = json.dumps([sections[0][0] for sections in best])
     shown = {row[0]: row[1:] for row in connection.execute(_SHOWN, {"match": match, "sections": order})}
     return total, tuple(_hit(rank, sections, shown[sections[0][0]]) for rank, sections in enumerate(best, 1))
+
+
+def _by_page(rows: Sequence[_Row], query: Query) -> dict[int, list[tuple[int, float, str]]]:
+    """`(section, score, anchor)` of each page's sections, the best page and the best section first."""
+    asked = _names(query.text)
+    scored = {
+        section: (section, score * _nearness(asked, title, heading), anchor, page)
+        for section, score, page, anchor, title, heading in rows
+    }
+    pages: dict[int, list[tuple[int, float, str]]] = {}
+    for section, score, anchor, page in sorted(scored.values(), key=lambda row: -row[1]):
+        pages.setdefault(page, []).append((section, score, anchor))
+    return pages
+
+
+def _nearness(asked: frozenset[str], title: str, heading: str) -> float:
+    """1 to 3: how nearly the query is the name of the page or of the section, by Dice's coefficient of their words.
+
+    Cubed, so that only a name that is nearly the whole query counts for much.
+    """
+    names = (_names(title), _names(heading))
+    return 1 + 2 * max(2 * len(asked & name) / (len(asked) + len(name) or 1) for name in names) ** 3
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(_WORDS.findall(text.lower()))
 
 
 def _hit(rank: int, sections: Sequence[tuple[int, float, str]], row: tuple[Any, ...]) -> Hit:

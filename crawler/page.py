@@ -53,9 +53,10 @@ _LEAD_TERMS = (
     ":is(p, td, li, dd) > a:first-of-type > code:first-child",
 )
 _MARKED = ", ".join((*_STARTS, *_LEAD_TERMS))
+_PERMALINKS = frozenset("¶#§🔗⚓")  # texts of links from a heading to itself
 _GENERATED_ID = re.compile(r"(?:id|index|footnote|fn|ref|cite)?[-_:.]?[\d.:_-]+", re.I)
 _LEAD = re.compile(f"{_TERM}([^{_TERM}]*?){_TERM_END}")
-_REFRESH = re.compile(r"""^[\d.\s]{0,20}[;,]?\s{0,8}(?:url\s{0,8}=\s{0,8})?["']?([^"']{1,2083})""", re.I)
+_REFRESH = re.compile(r"""[\d.\s]{1,20}+(?:[;,]\s{0,8})?+(?:url\s{0,8}=\s{0,8})?["']?([^"']{1,2083})""", re.I)
 
 
 class ParseError(CrawlerError):
@@ -119,9 +120,10 @@ def parse(
     """
     encoding = charset.encoding_of(body, content_type)
     if content_type.partition(";")[0].strip().lower() == "text/plain":
-        return _plain(body.decode(encoding, "replace"), url, encoding)
+        return _plain(body.decode(encoding, "replace").removeprefix("\ufeff"), url, encoding)
     if encoding != "utf-8":  # Lexbor reads UTF-8
         body = body.decode(encoding, "replace").encode("utf-8", "replace")
+    body = body.replace(b"<!-- -->", b"")  # React puts these inside words; any other comment ends a word
     try:
         # WO_EVENTS (1): no mutation events, which only serve scripts and cost time.
         tree = LexborHTMLParser(body.removeprefix(b"\xef\xbb\xbf"), options=1)
@@ -218,7 +220,7 @@ def _links(tree: LexborHTMLParser, base: str, refresh: str) -> tuple[tuple[Link,
         text = " ".join(link[1].split())
         path, _, fragment = reference.strip().partition("#")
         if not path:
-            if len(text) == 1 and not text.isalnum():
+            if text in _PERMALINKS or (len(text) == 1 and not text.isprintable()):  # the latter: an icon font
                 permalinks.append(node)
                 seen.remove(link)
                 continue
@@ -274,8 +276,9 @@ def _mark(body: LexborNode) -> list[tuple[int, tuple[str, ...]]]:
     for node in body.css(_MARKED):
         tag = node.tag
         if tag in _TERMS:
+            gap = " " if tag == "code" else ""  # a code keeps its words apart, which the marks must not undo
             node.insert_before(_TERM)
-            node.insert_after(_TERM_END)
+            node.insert_after(_TERM_END + gap)
             continue
         if tag == "a":
             attrs = node.attrs
@@ -321,7 +324,7 @@ def _fragments_of_heading(heading: LexborNode) -> Iterator[str]:
     """Fragments that lead to a heading, the best first: its own, those right before it, its section's."""
     yield from _fragments_in(heading)
     before = heading.prev
-    while before is not None and (before.tag in ("a", "span") or before.is_empty_text_node):
+    while before is not None and (before.tag in ("a", "span") or _is_blank(before)):
         if before.is_element_node:
             attrs = before.attrs
             if not before.text().strip() and (fragment := attrs.get("id") or attrs.get("name")):
@@ -331,6 +334,11 @@ def _fragments_of_heading(heading: LexborNode) -> Iterator[str]:
     is_first = before is None and parent is not None and parent.tag in ("section", "div", "article", "header")
     if is_first and parent is not None and (fragment := parent.attrs.get("id")):
         yield fragment
+
+
+def _is_blank(node: LexborNode) -> bool:
+    """Whether a node is a text without words; our own marks are none."""
+    return node.is_text_node and not (node.text_content or "").strip(_START + " \t\r\n")
 
 
 def _cut(starts: list[tuple[int, tuple[str, ...]]], parts: list[str]) -> Iterator[Section]:
@@ -346,8 +354,7 @@ def _cut(starts: list[tuple[int, tuple[str, ...]]], parts: list[str]) -> Iterato
         terms: tuple[str, ...] = ()
         if _TERM in text:
             terms = tuple(dict.fromkeys(filter(None, map(_term, _LEAD.findall(text)))))
-            text = _unmarked(text)
-        heading, text = _unmarked(raw_heading), text.strip()
+        heading, text = _unmarked(raw_heading), _unmarked(text)
         if not heading and not text:
             passed_on += fragments
             continue
@@ -364,14 +371,11 @@ def _term(term: str) -> str:
 
 def _unmarked(text: str) -> str:
     """The text, of single spaces, without marks and the spaces that they leave."""
-    for mark in (
-        _TERM + " ",
-        " " + _TERM_END,
-        _TERM,
-        _TERM_END,
-        _HEADING_END,
-    ):  # str.translate takes ten times as long
-        text = text.replace(mark, "")
+    if _TERM in text or _TERM_END in text or _HEADING_END in text:
+        for mark in (_TERM, _TERM_END, _HEADING_END):  # str.translate takes ten times as long
+            text = text.replace(mark, "")
+        while "  " in text:
+            text = text.replace("  ", " ")
     return text.strip()
 
 

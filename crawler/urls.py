@@ -39,7 +39,7 @@ def normalize(text: str, base: str | None = None) -> str | None:
     url = href.partition("#")[0]
     if not url.startswith(("http://", "https://")) or len(url) > MAX_URL:
         return None
-    return url if _is_valid_host(host(url)) else None
+    return url if _is_valid_host(hostname(url)) else None
 
 
 def host(url: str) -> str:
@@ -62,7 +62,7 @@ def hostname(url: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _is_valid_host(name: str) -> bool:
-    return len(name) <= _MAX_HOST + 6 and all(len(label) <= _MAX_LABEL for label in name.split("."))
+    return len(name) <= _MAX_HOST and all(len(label) <= _MAX_LABEL for label in name.split("."))
 
 
 def _without_www(name: str) -> str:

@@ -164,6 +164,7 @@ def _create(connection: sqlite3.Connection) -> None:
             not_null={"url", "title"},
         )
         db.table("pages").create_index(["url"], unique=True, index_name="pages_by_url")
+        db.execute("CREATE INDEX pages_by_title ON pages(title COLLATE NOCASE)")
         db.table("sections").create(
             {
                 "id": int,
