@@ -322,6 +322,15 @@ class _Adapter(HTTPAdapter):
             tls["ssl_context"] = _tls()
         return host, tls
 
+    def build_response(self, req: Any, resp: Any) -> requests.Response:
+        """The reply with what is looked at here; requests would make a cookie jar and guess an encoding as well."""
+        response = requests.Response()
+        response.request = req
+        response.status_code = resp.status
+        response.headers = CaseInsensitiveDict(resp.headers)
+        response.raw = resp
+        return response
+
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Nothing: our context verifies, and has its authorities loaded; requests would load them per connection."""
 

@@ -43,12 +43,21 @@ WHERE sections_fts MATCH :match AND sections_fts.rowid IN (
     SELECT sections.id FROM pages JOIN sections ON sections.page = pages.id AND sections."order" = 0
     WHERE pages.title = :text COLLATE NOCASE LIMIT 200) {filter}
 """
+# Sections that links call by words of the query, and how well those links match.
+_CALLED = """
+WITH called AS MATERIALIZED (
+    SELECT rowid AS section, rank FROM called_fts WHERE called_fts MATCH :match {called_filter}
+    ORDER BY rank LIMIT :candidates)
+SELECT sections.id, -called.rank, sections.page, sections.anchor, sections.title, sections.heading
+FROM called JOIN sections ON sections.id = called.section
+"""
 _TOTAL = """
 SELECT count(DISTINCT page) FROM sections
-WHERE id IN (SELECT rowid FROM sections_fts WHERE sections_fts MATCH :match {filter})
+WHERE id IN (SELECT rowid FROM sections_fts WHERE sections_fts MATCH :match {filter}
+    UNION ALL SELECT rowid FROM called_fts WHERE called_fts MATCH :match {called_filter})
 """
 _FILTER = """
-AND sections_fts.rowid IN (SELECT sections.id FROM pages JOIN sections ON sections.page = pages.id
+AND {table}.rowid IN (SELECT sections.id FROM pages JOIN sections ON sections.page = pages.id
     WHERE (:site IS NULL OR pages.site = :site OR pages.site LIKE '%.' || :site)
     AND (:lang IS NULL OR pages.lang = :lang) AND (:since IS NULL OR pages.fetched_at >= :since))
 """
@@ -57,8 +66,8 @@ _SHOWN = f"""
 SELECT sections.id, pages.url, pages.title, pages.site, pages.lang, pages.fetched_at, pages.fields,
     (SELECT heading FROM sections AS above WHERE above.page = sections.page AND above."order" <= sections."order"
         AND heading <> '' ORDER BY "order" DESC LIMIT 1),
-    (SELECT snippet(sections_fts, {FTS_COLUMNS.index("text")}, '{MARK}', '{MARK_END}', ' … ', {_SNIPPET_WORDS})
-        FROM sections_fts WHERE sections_fts MATCH :match AND rowid = sections.id)
+    coalesce((SELECT snippet(sections_fts, {FTS_COLUMNS.index("text")}, '{MARK}', '{MARK_END}', ' … ', {_SNIPPET_WORDS})
+        FROM sections_fts WHERE sections_fts MATCH :match AND rowid = sections.id), substr(sections.text, 1, 200))
 FROM json_each(:sections) JOIN sections ON sections.id = json_each.value JOIN pages ON pages.id = sections.page
 """
 
@@ -147,43 +156,55 @@ def _hits(
 ) -> tuple[int, tuple[Hit, ...]]:
     match = query.match
     values = {"match": match, "text": query.text.strip(), "site": site, "lang": lang, "since": since}
-    only = _FILTER if site or lang or since else ""
-    total = int(connection.execute(_TOTAL.format(filter=only), values).fetchone()[0])
+    filters = {
+        name: _FILTER.format(table=table) if site or lang or since else ""
+        for name, table in (("filter", "sections_fts"), ("called_filter", "called_fts"))
+    }
+    total = int(connection.execute(_TOTAL.format(**filters), values).fetchone()[0])
     wanted = min(limit, total)
     candidates = max(_CANDIDATES, 10 * limit)
-    rows: list[_Row] = []
-    while total and not rows:
-        rows = connection.execute(_RANKED.format(filter=only), values | {"candidates": candidates}).fetchall()
-        if len({row[2] for row in rows}) < wanted and len(rows) == candidates:
-            rows, candidates = [], candidates * 8  # few pages with many sections each: look further down
-    if total:
-        rows += connection.execute(_NAMED.format(filter=only), values).fetchall()
-    best = list(_by_page(rows, query).values())[:limit]
+    ranked: dict[int, list[tuple[int, float, str]]] = {}
+    while total and not ranked:
+        found = [
+            connection.execute(statement.format(**filters), values | {"candidates": candidates}).fetchall()
+            for statement in (_RANKED, _NAMED, _CALLED)
+        ]
+        ranked = _by_page(found[0], found[1], found[2], query)
+        if len(ranked) < wanted and sum(map(len, found)) >= candidates:
+            ranked, candidates = {}, candidates * 8  # few pages with many sections each: look further down
+    best = list(ranked.values())[:limit]
     order = json.dumps([sections[0][0] for sections in best])
     shown = {row[0]: row[1:] for row in connection.execute(_SHOWN, {"match": match, "sections": order})}
     return total, tuple(_hit(rank, sections, shown[sections[0][0]]) for rank, sections in enumerate(best, 1))
 
 
-def _by_page(rows: Sequence[_Row], query: Query) -> dict[int, list[tuple[int, float, str]]]:
-    """`(section, score, anchor)` of each page's sections, the best page and the best section first."""
+def _by_page(
+    own: Sequence[_Row], named: Sequence[_Row], called: Sequence[_Row], query: Query
+) -> dict[int, list[tuple[int, float, str]]]:
+    """`(section, score, anchor)` of each page's sections, the best page and the best section first.
+
+    A section's score is that of its own words and that of what links call it, times how nearly the query is its name.
+    """
+    scores = {row[0]: row[1] for row in (*own, *named)}
+    for row in called:
+        scores[row[0]] = scores.get(row[0], 0.0) + row[1]
     asked = _names(query.text)
-    scored = {
-        section: (section, score * _nearness(asked, title, heading), anchor, page)
-        for section, score, page, anchor, title, heading in rows
-    }
+    rows = {row[0]: row for row in (*own, *named, *called)}
+    for section, row in rows.items():
+        scores[section] *= _nearness(asked, row[4], row[5])
     pages: dict[int, list[tuple[int, float, str]]] = {}
-    for section, score, anchor, page in sorted(scored.values(), key=lambda row: -row[1]):
-        pages.setdefault(page, []).append((section, score, anchor))
+    for section in sorted(scores, key=lambda section: -scores[section]):
+        pages.setdefault(rows[section][2], []).append((section, scores[section], rows[section][3]))
     return pages
 
 
 def _nearness(asked: frozenset[str], title: str, heading: str) -> float:
     """1 to 3: how nearly the query is the name of the page or of the section, by Dice's coefficient of their words.
 
-    Cubed, so that only a name that is nearly the whole query counts for much.
+    To the eighth power, so that only a name that is nearly the whole query counts for much.
     """
     names = (_names(title), _names(heading))
-    return 1 + 2 * max(2 * len(asked & name) / (len(asked) + len(name) or 1) for name in names) ** 3
+    return 1 + 2 * max(2 * len(asked & name) / (len(asked) + len(name) or 1) for name in names) ** 8
 
 
 def _names(text: str) -> frozenset[str]:

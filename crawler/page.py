@@ -30,10 +30,10 @@ _START, _HEADING_END, _TERM, _TERM_END = "\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3"
 _NO_TEXT = "script, style, template, noscript"
 _CHROME = (
     "iframe, object, svg, select, datalist, nav, header, footer, "
-    ":is(div, ul, section, aside, form):is([role=navigation], [role=banner], [role=contentinfo], [role=search], "
-    "[hidden], [data-nosnippet], [data-pagefind-ignore], .nosearch, .footer, #footer, .sphinxsidebar, .navbar, "
-    ".breadcrumbs)"
+    ":is(div, ul, section, aside, form):is([role], [hidden], [data-nosnippet], [data-pagefind-ignore], .nosearch, "
+    ".footer, #footer, .sphinxsidebar, .navbar, .breadcrumbs)"
 )
+_KEPT_ROLES = {"main", "article", "document", "region", "note", "list", "table", "tabpanel", "presentation", "none"}
 _SECTIONING = {
     "article",
     "main",
@@ -55,7 +55,6 @@ _LEAD_TERMS = (
 _MARKED = ", ".join((*_STARTS, *_LEAD_TERMS))
 _PERMALINKS = frozenset("¶#§🔗⚓")  # texts of links from a heading to itself
 _GENERATED_ID = re.compile(r"(?:id|index|footnote|fn|ref|cite)?[-_:.]?[\d.:_-]+", re.I)
-_LEAD = re.compile(f"{_TERM}([^{_TERM}]*?){_TERM_END}")
 _REFRESH = re.compile(r"""[\d.\s]{1,20}+(?:[;,]\s{0,8})?+(?:url\s{0,8}=\s{0,8})?["']?([^"']{1,2083})""", re.I)
 
 
@@ -202,41 +201,37 @@ def _links(tree: LexborHTMLParser, base: str, refresh: str) -> tuple[tuple[Link,
 
     At most MAX_LINKS URLs, and as many links; beyond that only the first link to each URL.
     """
-    found: dict[Link, None] = {}
+    found: dict[tuple[str, str, str], Link | None] = {}  # as written: reference, text and rel; None if it is none
     permalinks = []
-    seen: set[tuple[str, str, str]] = set()
     targets: set[str] = set()
     folder = base.partition("?")[0].rpartition("/")[0] + "/"
-    rels = {node.mem_id: (node.attrs.get("rel") or "").lower() for node in tree.css("a[rel]")}
     for node in tree.css("a[href], area[href], frame[src], iframe[src]"):
         attrs = node.attrs
-        reference = attrs.get("href") or attrs.get("src")
-        if not reference:
+        reference = attrs.get("href") or attrs.get("src") or ""
+        key = reference, node.text(), attrs.get("rel") or ""
+        if key in found:
             continue
-        link = reference, node.text(), rels.get(node.mem_id, "")
-        if link in seen:
-            continue
-        seen.add(link)
-        text = " ".join(link[1].split())
+        found[key] = None
+        text = " ".join(key[1].split())
         path, _, fragment = reference.strip().partition("#")
-        if not path:
-            if text in _PERMALINKS or (len(text) == 1 and not text.isprintable()):  # the latter: an icon font
-                permalinks.append(node)
-                seen.remove(link)
-                continue
-            target: str | None = base
-        else:
+        if path:
             target = _resolved(path, base if path[0] == "?" else folder)
-        if target is not None and (len(found) < MAX_LINKS or target not in targets):
+        elif text in _PERMALINKS or (len(text) == 1 and not text.isprintable()):  # the latter: an icon font
+            permalinks.append(node)
+            del found[key]  # there may be more of them
+            continue
+        else:
+            target = base if fragment else None
+        if target is not None and (len(found) <= MAX_LINKS or target not in targets):
             targets.add(target)
             # Fragments are kept as ids are written: percent-decoded.
             fragment = unquote(fragment) if "%" in fragment else fragment
-            found[Link(target, fragment, text[:MAX_LINK_TEXT], link[2])] = None
+            found[key] = Link(target, fragment, text[:MAX_LINK_TEXT], key[2].lower())
             if len(targets) >= MAX_LINKS:
                 break
     if refresh and (refreshed := normalize(refresh, base)):
-        found[Link(refreshed, "", "", "refresh")] = None
-    return tuple(found), permalinks
+        found[refresh, "", "refresh"] = Link(refreshed, "", "", "refresh")
+    return tuple(dict.fromkeys(filter(None, found.values()))), permalinks
 
 
 # Pages of a folder mostly link to the same places, by the same words.
@@ -250,7 +245,10 @@ def _sections(tree: LexborHTMLParser, permalinks: Iterable[LexborNode], clean: b
     for node in permalinks:
         node.decompose()
     for node in body.css(f"{_NO_TEXT}, {_CHROME}" if clean else _NO_TEXT):
-        if node.tag not in ("header", "footer") or _is_of_the_whole_page(node):
+        if node.tag in ("header", "footer"):
+            if _is_of_the_whole_page(node):
+                node.decompose()
+        elif (node.attrs.get("role") or "navigation").lower() not in _KEPT_ROLES:
             node.decompose()
     starts = _mark(body)
     for node in body.css(_INLINE):
@@ -258,6 +256,8 @@ def _sections(tree: LexborHTMLParser, permalinks: Iterable[LexborNode], clean: b
     body.merge_text_nodes()
     # One space between two text nodes: after the unwrapping, a text node ends where a word may end.
     text = _words(body.text(separator=" "))
+    # Marks stand close to what they mark, so that nothing is left of them but the spaces that were there.
+    text = text.replace(_TERM + " ", _TERM).replace(f" {_TERM_END} ", _TERM_END + " ")
     return tuple(_cut([(0, ("",)), *starts], text.split(_START)))
 
 
@@ -351,9 +351,7 @@ def _cut(starts: list[tuple[int, tuple[str, ...]]], parts: list[str]) -> Iterato
         raw_heading, ended, text = part.partition(_HEADING_END)
         if not ended:
             raw_heading, text = "", part
-        terms: tuple[str, ...] = ()
-        if _TERM in text:
-            terms = tuple(dict.fromkeys(filter(None, map(_term, _LEAD.findall(text)))))
+        terms = tuple(dict.fromkeys(_terms(text))) if _TERM in text else ()
         heading, text = _unmarked(raw_heading), _unmarked(text)
         if not heading and not text:
             passed_on += fragments
@@ -365,17 +363,19 @@ def _cut(starts: list[tuple[int, tuple[str, ...]]], parts: list[str]) -> Iterato
         yield Section(level, anchor, heading, text, tuple(name for name in ids if name), terms)
 
 
-def _term(term: str) -> str:
-    return term.strip() if len(term) <= _MAX_TERM else ""
+def _terms(text: str) -> Iterator[str]:
+    """The marked lead terms in a text that are short enough to be terms."""
+    for piece in text.split(_TERM)[1:]:
+        term, ended, _ = piece.partition(_TERM_END)
+        if ended and 0 < len(term) <= _MAX_TERM:
+            yield term.strip()
 
 
 def _unmarked(text: str) -> str:
-    """The text, of single spaces, without marks and the spaces that they leave."""
-    if _TERM in text or _TERM_END in text or _HEADING_END in text:
-        for mark in (_TERM, _TERM_END, _HEADING_END):  # str.translate takes ten times as long
+    """The text without marks."""
+    for mark in (_TERM, _TERM_END, _HEADING_END):  # str.translate takes ten times as long
+        if mark in text:
             text = text.replace(mark, "")
-        while "  " in text:
-            text = text.replace("  ", " ")
     return text.strip()
 
 

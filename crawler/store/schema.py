@@ -15,9 +15,10 @@ VERSION: Final = 1  # of the schema: PRAGMA user_version
 
 MINIMUM_SQLITE: Final = (3, 38, 0)  # UPDATE … FROM, ->> on JSON
 
-FTS_COLUMNS: Final = ("title", "heading", "ids", "terms", "links", "text")
+FTS_COLUMNS: Final = ("title", "heading", "ids", "terms", "text")
 # bm25 weights in the order of FTS_COLUMNS, kept in the file so that sqlite-utils and Datasette rank as we do.
-FTS_WEIGHTS: Final = (2.0, 5.0, 3.0, 3.0, 3.0, 1.0)
+FTS_WEIGHTS: Final = (2.0, 5.0, 3.0, 3.0, 1.0)
+TOKENIZER: Final = "porter unicode61 remove_diacritics 2"
 
 _WRITER_PRAGMAS = (
     # Readers go on while the writer writes, and a commit is one append.
@@ -200,7 +201,16 @@ def _create(connection: sqlite3.Connection) -> None:
         db.table("crawls").create(
             {"id": int, "started_at": str, "finished_at": str, "rules": str, "report": str}, pk="id"
         )
-        db.table("sections").enable_fts(FTS_COLUMNS, tokenize="porter unicode61 remove_diacritics 2")
+        db.table("sections").enable_fts(FTS_COLUMNS, tokenize=TOKENIZER)
+        # What links call a section, worked out at the end of a crawl. A table and an index of its own: kept with the
+        # sections, every one that gains a text would have to be written and indexed anew.
+        db.table("called").create(
+            {"section": int, "links": str}, pk="section", foreign_keys=[("section", "sections", "id")]
+        )
+        db.execute(
+            "CREATE VIRTUAL TABLE called_fts USING fts5"
+            f"(links, content='called', content_rowid='section', tokenize='{TOKENIZER}')"
+        )
         for trigger in _fts_triggers():
             db.execute(trigger)
         weights = ", ".join(map(str, FTS_WEIGHTS))

@@ -14,6 +14,7 @@ SCRATCH = """
 CREATE TEMP TABLE offered(id INTEGER PRIMARY KEY);
 CREATE TEMP TABLE nearer(id INTEGER PRIMARY KEY);
 CREATE TEMP TABLE wave(id INTEGER PRIMARY KEY);
+CREATE TEMP TABLE target(place INTEGER PRIMARY KEY, id INTEGER);
 CREATE TEMP TRIGGER offered_new AFTER INSERT ON main.urls WHEN new.state = 'queued'
     BEGIN INSERT OR IGNORE INTO offered VALUES (new.id); END;
 CREATE TEMP TRIGGER offered_again AFTER UPDATE OF state ON main.urls WHEN new.state = 'queued' AND old.state <> 'queued'
@@ -42,30 +43,36 @@ SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->
 """
 
 SECTIONS = """
-INSERT INTO sections(page, "order", level, anchor, title, heading, ids, terms, links, text)
-SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, '', value->>8
+INSERT INTO sections(page, "order", level, anchor, title, heading, ids, terms, text)
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8
 FROM json_each(?)
 """
 
-# A target's depth is its source's in the file plus the hops of the edge. It is read here, not where the source was
-# fetched: the source may have been found nearer to a seed meanwhile.
+# The depths of fetched URLs as they are in the file, which may be smaller than when the URLs were handed out.
+DEPTHS = """
+SELECT json_group_object(id, depth) FROM urls WHERE id IN (SELECT value FROM json_each(?))
+"""
+
 TARGETS = f"""
 INSERT INTO urls(url, host, depth, state, reason, redirects, found_on, found_at)
 SELECT t.url, t.host, t.depth, CASE WHEN t.refused IS NOT NULL OR t.depth > :deepest THEN 'skipped' ELSE 'queued' END,
     coalesce(t.refused, CASE WHEN t.depth > :deepest THEN 'depth' END, ''), t.redirects, t.source, :now
-FROM (SELECT value->>1 AS url, value->>2 AS host, value->>3 AS refused, value->>5 AS redirects, source.id AS source,
-        source.depth + (value->>4) AS depth
-    FROM json_each(:targets) JOIN urls AS source ON source.id = value->>0) AS t WHERE true
+FROM (SELECT value->>0 AS url, value->>1 AS host, value->>2 AS refused, value->>3 AS depth, value->>4 AS redirects,
+    value->>5 AS source FROM json_each(:targets)) AS t WHERE true
 ON CONFLICT(url) DO UPDATE SET depth = excluded.depth, found_on = excluded.found_on, redirects = excluded.redirects,
     reason = CASE WHEN {OPEN} THEN excluded.reason ELSE urls.reason END,
     state = CASE WHEN {OPEN} THEN excluded.state ELSE urls.state END
 WHERE excluded.depth < urls.depth OR (urls.depth IS NULL AND excluded.depth IS NOT NULL)
 """
 
+# Links name their targets by their place in the list of the batch's targets: a URL is looked up once a batch.
+PLACES_OF_TARGETS = """
+INSERT INTO temp.target SELECT json_each.key, urls.id FROM json_each(?) JOIN urls ON urls.url = json_each.value
+"""
 LINKS = """
 INSERT INTO links(source, target, fragment, text, rel, hops)
-SELECT value->>0, urls.id, value->>2, value->>3, value->>4, value->>5
-FROM json_each(?) JOIN urls ON urls.url = value->>1
+SELECT value->>0, target.id, value->>2, value->>3, value->>4, value->>5
+FROM json_each(?) JOIN temp.target ON target.place = value->>1
 """
 
 # One step of a breadth-first relaxation: what the URLs of the wave link to is at most their depth plus the hops.
@@ -154,5 +161,5 @@ pointed AS (SELECT places.section, group_concat(said.text, ' · ') AS texts
     WHERE instr(lower(sections.heading || ' ' || sections.ids || ' ' || sections.title),
         lower(rtrim(said.text, '()'))) = 0
     GROUP BY places.section)
-UPDATE sections SET links = pointed.texts FROM pointed WHERE sections.id = pointed.section AND links <> pointed.texts
+INSERT INTO called(section, links) SELECT section, texts FROM pointed
 """

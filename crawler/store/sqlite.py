@@ -8,14 +8,14 @@ the same reason new URLs come back as one row of JSON rather than by RETURNING, 
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from crawler.errors import CrawlerError, IndexFileError
-from crawler.store import Edge, Handed, Outcome, Queued, RobotsReply, Totals, schema, sql
+from crawler.store import Handed, Outcome, Queued, RobotsReply, Totals, schema, sql
 from crawler.store.owner import own
 from crawler.urls import Scope, host
 
@@ -92,12 +92,13 @@ class SqliteStore:
         Returns the URLs that became queued by it, at most `room` of them, the nearest to a seed first.
         Raises IndexFileError; then nothing of the batch is stored.
         """
-        batch = _Rows(outcomes)
         with self._transaction() as run:
             if robots:
                 run(sql.ROBOTS, (_json([(r.origin, r.status, r.detail, r.text, r.fetched_at) for r in robots]),))
             if not outcomes:
                 return Handed([], 0)
+            depths = run(sql.DEPTHS, (_json([outcome.id for outcome in outcomes]),)).fetchone()[0]
+            batch = _Rows(outcomes, json.loads(depths))
             run(sql.OUTCOMES, (_json(batch.outcomes),))
             for table, key in sql.OF_A_PAGE:
                 replaced = "(SELECT value FROM json_each(?))"
@@ -105,9 +106,11 @@ class SqliteStore:
             if batch.pages:
                 run(sql.PAGES, (_json(batch.pages),))
                 run(sql.SECTIONS, (_json(batch.sections),))
-            if batch.targets:
+            if batch.links:
                 run(sql.TARGETS, {"targets": _json(batch.targets), "deepest": self._deepest, "now": _now()})
+                run(sql.PLACES_OF_TARGETS, (_json(batch.target_urls),))
                 run(sql.LINKS, (_json(batch.links),))
+                run("DELETE FROM temp.target")
             self._relax(run)
             urls, offered = run(sql.HAND_BACK, (room,)).fetchone()
             run("DELETE FROM temp.offered")
@@ -137,10 +140,12 @@ class SqliteStore:
             # What failed for a passing reason may have led to them: then they stay until a crawl that knows.
             for table, key in sql.OF_A_PAGE:
                 run(f"DELETE FROM {table} WHERE {key} IN ({sql.UNREACHED})")
+            run("DELETE FROM called")
             run(sql.PLACES)
             run("CREATE INDEX temp.places_by_fragment ON places(page, fragment)")
             run(sql.LINK_TEXTS)
             run("DROP TABLE temp.places")
+            run("INSERT INTO called_fts(called_fts) VALUES ('rebuild')")
             run(
                 "UPDATE crawls SET finished_at = ?, report = ? WHERE id = ?",
                 (_now(), json.dumps(report), self._crawl),
@@ -183,21 +188,25 @@ class SqliteStore:
         return f"<SqliteStore {self._path}>"
 
 
-class _Rows:
-    """The rows of a batch, a list for each table."""
+_Target = tuple[str, str, str | None, int | None, int, int]  # URL, host, refused, depth, redirects, source
 
-    def __init__(self, outcomes: Sequence[Outcome]) -> None:
+
+class _Rows:
+    """The rows of a batch, a list for each table. `depths` are those of the outcomes' URLs, by id in decimal."""
+
+    def __init__(self, outcomes: Sequence[Outcome], depths: Mapping[str, int | None]) -> None:
         self.replaced: list[int] = []
         """URLs whose stored page, if there is one, is replaced or goes; a failure that may pass keeps it."""
         self.outcomes: list[tuple[Any, ...]] = []
         self.pages: list[tuple[Any, ...]] = []
         self.sections: list[tuple[Any, ...]] = []
-        self.targets: list[tuple[Any, ...]] = []
         self.links: list[tuple[Any, ...]] = []
+        self._places: dict[str, int] = {}
+        self._best: dict[str, _Target] = {}
         for outcome in outcomes:
-            self._add(outcome)
+            self._add(outcome, depths.get(str(outcome.id)))
 
-    def _add(self, o: Outcome) -> None:
+    def _add(self, o: Outcome, depth_of: int | None) -> None:
         redirect_to = next((edge.url for edge in o.edges if edge.rel == "redirect"), None)
         self.outcomes.append(
             (o.id, o.state, o.reason, o.detail, o.status, o.attempts, o.fetched_at, round(o.seconds, 4), o.size,
@@ -225,16 +234,24 @@ class _Rows:
                 )
                 for order, s in enumerate(page.sections)
             )
-        # Of all edges to one target the best decides: one that is followed before one that is not.
-        best: dict[str, Edge] = {}
         for edge in o.edges:
-            known = best.get(edge.url)
-            if known is None or (edge.hops is not None and known.hops is None):
-                best[edge.url] = edge
-        self.targets.extend(
-            (o.id, e.url, host(e.url), e.refused, e.hops, o.redirects + 1 if e.hops == 0 else 0) for e in best.values()
-        )
-        self.links.extend((o.id, e.url, e.fragment, e.text, e.rel, e.hops) for e in o.edges)
+            place = self._places.setdefault(edge.url, len(self._places))
+            self.links.append((o.id, place, edge.fragment, edge.text, edge.rel, edge.hops))
+            depth = None if edge.hops is None or depth_of is None else depth_of + edge.hops
+            known = self._best.get(edge.url)
+            if known is None or (depth is not None and (known[3] is None or depth < known[3])):
+                redirects = o.redirects + 1 if edge.hops == 0 else 0
+                self._best[edge.url] = (edge.url, host(edge.url), edge.refused, depth, redirects, o.id)
+
+    @property
+    def targets(self) -> list[_Target]:
+        """What the batch links to: of all edges to a URL the one that counts, followed and of the smallest depth."""
+        return list(self._best.values())
+
+    @property
+    def target_urls(self) -> list[str]:
+        """The URLs by their place, as `links` name them."""
+        return list(self._places)
 
 
 @contextmanager
