@@ -22,8 +22,8 @@ MAX_LINK_TEXT = 200  # characters
 _MAX_TERM = 100  # characters of a lead term; longer ones are sentences
 _MAX_WORD = 200  # characters; what is longer is data, not a word, and is cut out
 
-# Unicode noncharacters: never valid in a document, so they cannot be confused with text.
-_START, _HEADING_END, _TERM, _TERM_END = "\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3"
+# Control characters, which HTML does not allow in a document, and ASCII, so that a text does not get wider by them.
+_START, _HEADING_END, _TERM, _TERM_END = "\x01", "\x02", "\x03", "\x04"
 
 # A walk of the whole tree costs a tenth of the parsing, and each selector tried on each element adds to it: hence few
 # walks, long lists, and attribute selectors bound to the tags that carry them.
@@ -256,8 +256,6 @@ def _sections(tree: LexborHTMLParser, permalinks: Iterable[LexborNode], clean: b
     body.merge_text_nodes()
     # One space between two text nodes: after the unwrapping, a text node ends where a word may end.
     text = _words(body.text(separator=" "))
-    # Marks stand close to what they mark, so that nothing is left of them but the spaces that were there.
-    text = text.replace(_TERM + " ", _TERM).replace(f" {_TERM_END} ", _TERM_END + " ")
     return tuple(_cut([(0, ("",)), *starts], text.split(_START)))
 
 
@@ -276,9 +274,9 @@ def _mark(body: LexborNode) -> list[tuple[int, tuple[str, ...]]]:
     for node in body.css(_MARKED):
         tag = node.tag
         if tag in _TERMS:
-            gap = " " if tag == "code" else ""  # a code keeps its words apart, which the marks must not undo
-            node.insert_before(_TERM)
-            node.insert_after(_TERM_END + gap)
+            if (first := node.first_child) is not None:  # inside, where they do not part or join any words
+                first.insert_before(_TERM)
+                node.insert_child(_TERM_END)
             continue
         if tag == "a":
             attrs = node.attrs
@@ -372,10 +370,12 @@ def _terms(text: str) -> Iterator[str]:
 
 
 def _unmarked(text: str) -> str:
-    """The text without marks."""
+    """The text, of single spaces, without marks."""
     for mark in (_TERM, _TERM_END, _HEADING_END):  # str.translate takes ten times as long
         if mark in text:
             text = text.replace(mark, "")
+    if "  " in text:  # a mark stood between two spaces
+        text = " ".join(text.split())
     return text.strip()
 
 

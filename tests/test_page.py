@@ -7,7 +7,7 @@ import pytest
 from crawler.page import MAX_LINK_TEXT, MAX_LINKS, Link, Page, Section, directives, parse
 
 URL = "https://example.org/docs/guide.html"
-MARKS = "\ufdd0\ufdd1\ufdd2\ufdd3"
+MARKS = "\x01\x02\x03\x04"
 
 
 def page(
@@ -375,7 +375,7 @@ class TestWords:
         ],
     )
     @pytest.mark.parametrize(
-        "mark", [*MARKS, MARKS, MARKS[::-1] * 2, "&#xFDD0;&#xFDD1;&#xFDD1;", "&#xFDD2;&#xFDD3;"], ids=ascii
+        "mark", [*MARKS, MARKS, MARKS[::-1] * 2, "&#1;&#2;&#2;", "&#3;&#4;"], ids=ascii
     )
     def test_marks_of_a_hostile_page(self, html: str, mark: str) -> None:
         """A page that writes our own marks can spoil its own sections, and none of the marks gets out."""
