@@ -77,7 +77,8 @@ def _links(soup: BeautifulSoup, url: str) -> list[str]:
     found: dict[str, None] = {}
     for node in soup.find_all(["a", "area", "frame", "iframe"]):
         reference = node.get("href") or node.get("src")
-        if reference and (key := _key(urljoin(home, str(reference).strip()))):
+        # Browsers read a backslash as a slash (WHATWG URL, special schemes); urllib does not.
+        if reference and (key := _key(urljoin(home, str(reference).strip().replace("\\", "/")))):
             found[key] = None
     return list(found)
 

@@ -54,6 +54,9 @@ def html(body: bytes, *headers: str) -> bytes:
     return "\r\n".join(lines).encode() + body
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
 def reset(connection: socket.socket) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
@@ -70,8 +73,8 @@ def reset_in_the_body(connection: socket.socket) -> None:
         (reset, "connect-error", True),
         (reset_in_the_body, "connect-error", True),
         (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 1000\r\n\r\nhalf", "truncated", True),
-        (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", "truncated", True),
-        (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n", None, None),
+        (CHUNKED + b"5\r\nhello\r\n", "truncated", True),
+        (CHUNKED + b"zz\r\nhello\r\n", None, None),
         (b"HTTP/9.9 abc\r\n\r\n", "protocol-error", False),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "protocol-error", False),
         (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", "protocol-error", False),

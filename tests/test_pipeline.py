@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import threading
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -221,7 +222,7 @@ def test_delay_is_kept_between_requests_to_a_host(site: Site, run: Run) -> None:
     run(threads=4, delay=0.3, per_host=1)
     seen = sorted(site.seen, key=lambda request: request.began)
     assert len(seen) == 4
-    gaps = [after.began - before.ended for before, after in zip(seen, seen[1:], strict=False)]
+    gaps = [after.began - before.ended for before, after in pairwise(seen)]
     assert min(gaps) > 0.25
 
 
@@ -232,7 +233,7 @@ def test_crawl_delay_of_robots_is_kept(site: Site, run: Run) -> None:
     site.page("/a")
     run()
     seen = sorted(site.seen, key=lambda request: request.began)
-    gaps = [after.began - before.ended for before, after in zip(seen, seen[1:], strict=False)]
+    gaps = [after.began - before.ended for before, after in pairwise(seen)]
     assert len(gaps) == 2
     assert min(gaps) > 0.35
 

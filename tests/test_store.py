@@ -162,7 +162,13 @@ def test_sections_learn_what_links_call_them(store: SqliteStore, db: Path) -> No
         ]
     )
     store.finish({})
-    assert one(db, "SELECT called.links FROM called JOIN sections ON sections.id = section WHERE anchor = 'deep' AND page = 2") == "the bm25 function"
+    assert (
+        one(
+            db,
+            "SELECT called.links FROM called JOIN sections ON sections.id = section WHERE anchor = 'deep' AND page = 2",
+        )
+        == "the bm25 function"
+    )
     assert search("bm25", db=db).results[0].href == "http://h.test/a#deep"
 
 
@@ -193,7 +199,10 @@ def test_one_owner_at_a_time(store: SqliteStore, db: Path) -> None:
 
 def test_no_lock_is_left_by_a_process_that_was_killed(db: Path) -> None:
     """The kernel frees the lock: after SIGKILL the next crawl opens the file at once."""
-    code = f"from crawler.store.sqlite import SqliteStore; from pathlib import Path; s = SqliteStore(Path({str(db)!r})); print('up', flush=True); input()"
+    code = (
+        "from pathlib import Path; from crawler.store.sqlite import SqliteStore; "
+        f"store = SqliteStore(Path({str(db)!r})); print('up', flush=True); input()"
+    )
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdin is not None
