@@ -184,10 +184,14 @@ def _by_page(
     """`(section, score, anchor)` of each page's sections, the best page and the best section first.
 
     A section's score is that of its own words and that of what links call it, times how nearly the query is its name.
+    A page of exactly that name comes before all others: bm25 alone would sink a long one.
     """
-    scores = {row[0]: row[1] for row in (*own, *named)}
+    scores = {row[0]: row[1] for row in own}
     for row in called:
         scores[row[0]] = scores.get(row[0], 0.0) + row[1]
+    best = max(scores.values(), default=0.0)
+    for row in named:
+        scores[row[0]] = scores.get(row[0], row[1]) + best
     asked = _names(query.text)
     rows = {row[0]: row for row in (*own, *named, *called)}
     for section, row in rows.items():
