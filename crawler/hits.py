@@ -37,11 +37,9 @@ ORDER BY ranked.rank, sections."order"
 """
 # Pages that bear the query as their title are always among the candidates, however long they are.
 _NAMED = """
-SELECT sections.id, -sections_fts.rank, sections.page, sections.anchor, sections.title, sections.heading
-FROM sections_fts JOIN sections ON sections.id = sections_fts.rowid
-WHERE sections_fts MATCH :match AND sections_fts.rowid IN (
-    SELECT sections.id FROM pages JOIN sections ON sections.page = pages.id AND sections."order" = 0
-    WHERE pages.title = :text COLLATE NOCASE LIMIT 200) {filter}
+SELECT sections.id, 0.0, sections.page, sections.anchor, sections.title, sections.heading
+FROM pages JOIN sections ON sections.page = pages.id AND sections."order" = 0
+WHERE pages.title = :text COLLATE NOCASE {named_filter} LIMIT 200
 """
 # Sections that links call by words of the query, and how well those links match.
 _CALLED = """
@@ -57,7 +55,7 @@ WHERE id IN (SELECT rowid FROM sections_fts WHERE sections_fts MATCH :match {fil
     UNION ALL SELECT rowid FROM called_fts WHERE called_fts MATCH :match {called_filter})
 """
 _FILTER = """
-AND {table}.rowid IN (SELECT sections.id FROM pages JOIN sections ON sections.page = pages.id
+AND {table} IN (SELECT sections.id FROM pages JOIN sections ON sections.page = pages.id
     WHERE (:site IS NULL OR pages.site = :site OR pages.site LIKE '%.' || :site)
     AND (:lang IS NULL OR pages.lang = :lang) AND (:since IS NULL OR pages.fetched_at >= :since))
 """
@@ -158,7 +156,11 @@ def _hits(
     values = {"match": match, "text": query.text.strip(), "site": site, "lang": lang, "since": since}
     filters = {
         name: _FILTER.format(table=table) if site or lang or since else ""
-        for name, table in (("filter", "sections_fts"), ("called_filter", "called_fts"))
+        for name, table in (
+            ("filter", "sections_fts.rowid"),
+            ("called_filter", "called_fts.rowid"),
+            ("named_filter", "sections.id"),
+        )
     }
     total = int(connection.execute(_TOTAL.format(**filters), values).fetchone()[0])
     wanted = min(limit, total)
@@ -191,7 +193,7 @@ def _by_page(
         scores[row[0]] = scores.get(row[0], 0.0) + row[1]
     best = max(scores.values(), default=0.0)
     for row in named:
-        scores[row[0]] = scores.get(row[0], row[1]) + best
+        scores[row[0]] = scores.get(row[0], 0.0) + best
     asked = _names(query.text)
     rows = {row[0]: row for row in (*own, *named, *called)}
     for section, row in rows.items():
