@@ -1,0 +1,146 @@
+"""Searching an index file: what is found, in which order, where it opens, and that nothing is ever written."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from crawler import UsageError, search
+from crawler.hits import MARK, MARK_END
+from crawler.page import Page, Section
+from crawler.store import Edge, Outcome
+from crawler.store.sqlite import SqliteStore
+
+Add = Callable[..., int]
+
+
+@pytest.fixture
+def add(db: Path) -> Iterator[Add]:
+    """Adds a page to the index: a path, a title, and sections as (anchor, heading, text)."""
+    store = SqliteStore(db)
+    store.begin({"seeds": [], "depth": 9, "scope": "any", "include": [], "exclude": []}, [])
+
+    def page(
+        url: str, title: str, *sections: tuple[str, str, str], lang: str = "en", at: str = "2026-01-01T00:00:00Z"
+    ) -> int:
+        store.begin({"seeds": [url], "depth": 9, "scope": "any", "include": [], "exclude": []}, [url])
+        (queued,) = [one for one in store.queued([], [], 10_000, 10_000) if one.url == url]
+        made = tuple(
+            Section(min(order, 6), anchor, heading, text, (anchor,) if anchor else ("top",))
+            for order, (anchor, heading, text) in enumerate(sections)
+        )
+        document = Page(url, title, made, lang=lang)
+        store.commit([Outcome(id=queued.id, url=url, state="done", page=document, fetched_at=at)])
+        return queued.id
+
+    page.store = store  # type: ignore[attr-defined]
+    yield page
+    store.close()
+
+
+def hrefs(db: Path, query: str, **more: str) -> list[str]:
+    return [hit.href for hit in search(query, db=db, **more).results]  # type: ignore[arg-type]
+
+
+def test_a_page_is_one_hit_and_opens_at_its_best_section(add: Add, db: Path) -> None:
+    """Sections of a page are grouped; the anchor is that of the best, the others are named."""
+    add(
+        "http://h.test/p",
+        "Guide",
+        ("", "Guide", "all about fishing"),
+        ("zebra", "Zebra", "the zebra zebra"),
+        ("more", "More", "one zebra among many other animals that live in the plains of the south"),
+    )
+    (hit,) = search("zebra", db=db).results
+    assert (hit.href, hit.url, hit.heading) == ("http://h.test/p#zebra", "http://h.test/p", "Zebra")
+    assert hit.also == ("more",)
+    assert hit.snippet == f"the {MARK}zebra{MARK_END} {MARK}zebra{MARK_END}"
+    assert hit.plain_snippet == "the zebra zebra"
+
+
+def test_a_section_without_heading_shows_the_one_above_it(add: Add, db: Path) -> None:
+    """A named anchor in running text is shown under the heading that it stands below."""
+    add("http://h.test/p", "P", ("", "P", "x"), ("h", "Above", "y"), ("here", "", "the zebra"))
+    (hit,) = search("zebra", db=db).results
+    assert (hit.href, hit.heading) == ("http://h.test/p#here", "Above")
+
+
+def test_a_page_of_exactly_that_name_comes_first_however_long_it_is(add: Add, db: Path) -> None:
+    """A page whose title is the query is first, though others use the words more densely."""
+    add("http://h.test/a", "Bounded queue tips", ("", "Bounded queue tips", "bounded queue bounded queue"))
+    add("http://h.test/b", "Bounded Queue", ("", "", "words " * 5000 + "bounded queue"))
+    assert hrefs(db, "bounded queue")[0] == "http://h.test/b"
+
+
+def test_what_links_call_a_section_finds_it(add: Add, db: Path) -> None:
+    """A section is found by words that stand only in links to it, once the crawl has ended."""
+    add("http://h.test/p", "P", ("", "P", "x"), ("f", "Function", "y"))
+    source = add("http://h.test/q", "Q", ("", "Q", "z"))
+    edges = (Edge("http://h.test/p", None, 1, "f", "ranking trick"),)
+    page = Page("http://h.test/q", "Q", (Section(1, "", "Q", "z"),))
+    add.store.commit([Outcome(id=source, url="http://h.test/q", state="done", page=page, edges=edges)])  # type: ignore[attr-defined]
+    assert hrefs(db, "ranking trick") == []
+    add.store.finish({})  # type: ignore[attr-defined]
+    assert hrefs(db, "ranking trick") == ["http://h.test/p#f"]
+    assert search("ranking trick", db=db).total == 1
+
+
+def test_filters(add: Add, db: Path) -> None:
+    """Site (with subdomains), language and date narrow the hits and the total."""
+    add("http://a.test/1", "One", ("", "One", "zebra"), lang="en", at="2026-01-01T00:00:00Z")
+    add("http://docs.a.test/2", "Two", ("", "Two", "zebra"), lang="fr", at="2026-02-01T00:00:00Z")
+    add("http://b.test/3", "Three", ("", "Three", "zebra"), lang="fr", at="2026-03-01T00:00:00Z")
+    assert len(hrefs(db, "zebra")) == 3
+    assert set(hrefs(db, "zebra", site="a.test")) == {"http://a.test/1", "http://docs.a.test/2"}
+    assert set(hrefs(db, "zebra", lang="fr")) == {"http://docs.a.test/2", "http://b.test/3"}
+    assert hrefs(db, "zebra", since="2026-02-15") == ["http://b.test/3"]
+    assert search("zebra", db=db, lang="fr", site="b.test").total == 1
+    assert search("Three", db=db, lang="en").total == 0
+
+
+def test_many_sections_of_one_page_do_not_hide_the_other_pages(add: Add, db: Path) -> None:
+    """As many pages come back as are asked for and there are, even behind a page with hundreds of sections."""
+    add("http://h.test/big", "Big", *((f"s{n}", f"Zebra {n}", "zebra") for n in range(800)))
+    for number in range(5):
+        add(f"http://h.test/{number}", f"Page {number}", ("", f"Page {number}", "words " * 200 + "zebra"))
+    results = search("zebra", db=db, limit=6)
+    assert results.total == 6
+    assert len(results.results) == 6
+    assert [hit.rank for hit in results.results] == [1, 2, 3, 4, 5, 6]
+
+
+def test_anchors_are_encoded_in_the_address(add: Add, db: Path) -> None:
+    """An id with spaces or quotes becomes a fragment that a browser understands."""
+    add("http://h.test/p", "P", ("", "P", "x"), ('a "b" <é>', "Odd", "zebra"))
+    assert hrefs(db, "zebra") == ["http://h.test/p#a%20%22b%22%20%3C%C3%A9%3E"]
+
+
+def test_english_stems_and_accents_match(add: Add, db: Path) -> None:
+    """`crawling` finds `crawler crawls`, `cafe` finds `café`."""
+    add("http://h.test/p", "P", ("", "P", "it crawls to the café"))
+    assert len(hrefs(db, "crawling")) == 1
+    assert len(hrefs(db, "cafe")) == 1
+
+
+def test_a_query_without_words_finds_nothing_and_raises_nothing(add: Add, db: Path) -> None:
+    """`*` and an emoji are valid queries with no hit."""
+    add("http://h.test/p", "P", ("", "P", "x"))
+    for query in ("*", "🦓", "", "((", '""'):
+        results = search(query, db=db)
+        assert (results.query, results.total, results.results, results.match) == (query, 0, (), "")
+
+
+def test_the_limit_must_be_positive(add: Add, db: Path) -> None:
+    """Zero hits cannot be asked for."""
+    with pytest.raises(UsageError, match="limit is 0"):
+        search("x", db=db, limit=0)
+
+
+def test_searching_writes_nothing(add: Add, db: Path) -> None:
+    """The file is byte for byte the same after a search, and no file appears beside it."""
+    add("http://h.test/p", "P", ("", "P", "zebra"))
+    add.store.close()  # type: ignore[attr-defined]
+    before = {path.name: path.read_bytes() for path in db.parent.iterdir()}
+    assert search("zebra", db=db).total == 1
+    after = {path.name: path.read_bytes() for path in db.parent.iterdir() if not path.name.endswith(("-shm", "-wal"))}
+    assert after == before
