@@ -1,6 +1,6 @@
 """URLs: resolve, normalise, scope. Pure functions of text; nothing here raises on any input.
 
-The parser is ada-url, an implementation of the WHATWG URL Standard (https://url.spec.whatwg.org/), so that a link
+The parser is Ada, an implementation of the WHATWG URL Standard (https://url.spec.whatwg.org/), so that a link
 means here what it means in a browser. One parser decides: the HTTP client is only ever given its serialisation.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-import ada_url
+import can_ada
 
 if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList
@@ -33,13 +33,19 @@ def normalize(text: str, base: str | None = None) -> str | None:
     if len(text) > MAX_URL:
         return None
     try:
-        href = ada_url.join_url(base, text) if base else ada_url.normalize_url(text)
-    except ValueError:
+        # The base is parsed once a page, not once a link.
+        href = (_parsed(base) + text).href if base else can_ada.parse(text).href
+    except (ValueError, TypeError):  # TypeError: a lone surrogate, which is no text that UTF-8 can carry
         return None
     url = href.partition("#")[0]
     if not url.startswith(("http://", "https://")) or len(url) > MAX_URL:
         return None
     return url if _is_valid_host(hostname(url)) else None
+
+
+@lru_cache(maxsize=256)
+def _parsed(base: str) -> can_ada.URL:
+    return can_ada.parse(base)
 
 
 def host(url: str) -> str:

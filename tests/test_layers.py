@@ -22,7 +22,7 @@ LAYERS = [
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 # One home for each library where that is natural.
 HOMES = {
-    "ada_url": {"urls"},
+    "can_ada": {"urls"},
     "bs4": {"fields"},
     "soupsieve": {"fields"},
     "charset_normalizer": {"charset"},
