@@ -6,12 +6,14 @@ from one host and port, takes title, text (without scripts and styles) and links
 each HTML page, and puts all of it into one SQLite file, the pages into an FTS5 table (porter unicode61; WAL,
 synchronous=NORMAL, up to 64 pages a transaction).
 
-The peers are set up as well as we know how: much concurrency, text by one compiled XPath, pages straight from the
-callback into the index, requests for new URLs only. What decides is how links are taken from a page:
+Each peer comes in two forms. The first is written as its documentation shows, with its own means and much concurrency;
+fragments are cut before a request is made, or it would fetch a page once for each. The second is tuned as far as we
+know how, past what its users write: links by a loop over the lxml tree instead of its own means, text by a compiled
+XPath, pages straight from the callback into the index, a set of URLs seen instead of its own duplicate filter.
 
-scrapy       by its own LinkExtractor, as its users have it
-scrapy-lxml  by a loop of ours over the tree, which saves it a third to a half; not run unless asked for
-crawlee      by the same loop: its own enqueue_links gives no anchor texts, and takes three times as long
+scrapy         LinkExtractor, xpath(), an item pipeline
+crawlee        enqueue_links, xpath()
+scrapy-tuned, crawlee-tuned    not run unless asked for
 
 Ours runs as a user would run it, and does more than the peers: sections, links to other hosts, the state of each
 URL, a crawl that can be resumed. It also indexes plain text, which the peers leave out.
@@ -41,13 +43,14 @@ from statistics import median
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
-CONTENDERS = ("ours", "scrapy", "scrapy-lxml", "crawlee")  # in the order in which they take turns
+CONTENDERS = ("ours", "scrapy", "crawlee", "scrapy-tuned", "crawlee-tuned")  # in the order in which they take turns
 BY_DEFAULT = ("ours", "scrapy", "crawlee")
 PACKAGES = {
     "ours": ("crawler", "selectolax", "requests", "urllib3"),
     "scrapy": ("Scrapy", "Twisted", "parsel", "lxml"),
-    "scrapy-lxml": ("Scrapy", "Twisted", "parsel", "lxml"),
     "crawlee": ("crawlee", "impit", "parsel", "lxml"),
+    "scrapy-tuned": (),
+    "crawlee-tuned": (),
 }
 SCRAPY_CONCURRENCY = 32
 CRAWLEE_CONCURRENCY = 16
@@ -254,7 +257,7 @@ def without_fragment(url: str) -> str:
     return url.partition("#")[0]
 
 
-def crawl_with_scrapy(seed: str, db: str, *, own_links: bool = False) -> int:
+def crawl_with_scrapy(seed: str, db: str, *, tuned: bool = False) -> int:
     """Crawls with Scrapy into an index file; the number of pages in it."""
     import scrapy
     from lxml.etree import XPath
@@ -269,6 +272,11 @@ def crawl_with_scrapy(seed: str, db: str, *, own_links: bool = False) -> int:
     # Without process_value a page is asked for once for each fragment; a domain here has to have its port.
     extractor = LinkExtractor(allow_domains=[site[1]], process_value=without_fragment)
 
+    class IndexPipeline:
+        def process_item(self, item: dict[str, Any]) -> dict[str, Any]:
+            index.add(item["url"], item["title"], item["text"], item["links"])
+            return item
+
     class SiteSpider(scrapy.Spider):
         name = "site"
         allowed_domains = (urlsplit(seed).hostname,)
@@ -276,14 +284,24 @@ def crawl_with_scrapy(seed: str, db: str, *, own_links: bool = False) -> int:
         async def start(self) -> AsyncIterator[scrapy.Request]:
             yield scrapy.Request(seed)  # start_urls would not count as seen: the seed would be fetched twice
 
-        def parse(self, response: Response) -> Iterable[scrapy.Request]:
-            if not isinstance(response, HtmlResponse):
-                return
+        def parse(self, response: Response) -> Iterable[scrapy.Request | dict[str, Any]]:
+            if isinstance(response, HtmlResponse):
+                yield from self.parse_tuned(response) if tuned else self.parse_as_documented(response)
+
+        def parse_as_documented(self, response: HtmlResponse) -> Iterable[scrapy.Request | dict[str, Any]]:
+            links = extractor.extract_links(response)
+            yield {
+                "url": response.url,
+                "title": response.xpath("//title/text()").get(""),
+                "text": " ".join(response.xpath(TEXT_XPATH).getall()),
+                "links": [(link.url, link.text) for link in links],
+            }
+            for link in links:
+                yield scrapy.Request(link.url)
+
+        def parse_tuned(self, response: HtmlResponse) -> Iterable[scrapy.Request]:
             root = response.selector.root
-            if own_links:
-                links = links_of(root, response.url, site)
-            else:
-                links = [(link.url, link.text) for link in extractor.extract_links(response)]
+            links = links_of(root, response.url, site)
             index.add(response.url, root.findtext(".//title") or "", " ".join(texts(root)), links)
             for target, _ in links:
                 if target not in seen:  # spares the fingerprint by which Scrapy would find out
@@ -300,6 +318,7 @@ def crawl_with_scrapy(seed: str, db: str, *, own_links: bool = False) -> int:
             "RETRY_ENABLED": False,
             "TELNETCONSOLE_ENABLED": False,
             "LOG_LEVEL": "ERROR",
+            "ITEM_PIPELINES": {IndexPipeline: 1},
         }
     )
     process.crawl(SiteSpider)
@@ -308,7 +327,7 @@ def crawl_with_scrapy(seed: str, db: str, *, own_links: bool = False) -> int:
     return index.pages
 
 
-def crawl_with_crawlee(seed: str, db: str) -> int:
+def crawl_with_crawlee(seed: str, db: str, *, tuned: bool = False) -> int:
     """Crawls with crawlee-python into an index file; the number of pages in it."""
     import asyncio
     import logging
@@ -336,6 +355,13 @@ def crawl_with_crawlee(seed: str, db: str) -> int:
                 return
             seen.add(url)
         if "html" not in context.http_response.headers.get("content-type", "html"):
+            return
+        if not tuned:
+            title = context.selector.xpath("//title/text()").get() or ""
+            text = " ".join(context.selector.xpath(TEXT_XPATH).getall())
+            links = [(target, "") for target in context.selector.css("a::attr(href)").getall()]
+            index.add(url, title, text, links)
+            await context.enqueue_links(strategy="same-origin")
             return
         links = links_of(root, url, site)
         index.add(url, root.findtext(".//title") or "", " ".join(texts(root)), links)
@@ -387,8 +413,9 @@ def links_of(root: Any, url: str, site: tuple[str, str]) -> list[tuple[str, str]
 
 CHILDREN: dict[str, Callable[[str, str], int]] = {
     "scrapy": crawl_with_scrapy,
-    "scrapy-lxml": partial(crawl_with_scrapy, own_links=True),
     "crawlee": crawl_with_crawlee,
+    "scrapy-tuned": partial(crawl_with_scrapy, tuned=True),
+    "crawlee-tuned": partial(crawl_with_crawlee, tuned=True),
 }
 
 
