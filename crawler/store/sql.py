@@ -152,8 +152,9 @@ ON CONFLICT(origin) DO UPDATE SET robots_status = excluded.robots_status, robots
 """
 
 LINK_TEXTS = """
-WITH said AS (SELECT DISTINCT target, fragment, text FROM links WHERE text <> '' AND source <> target),
-telling AS (SELECT text FROM said GROUP BY text HAVING count(DISTINCT target) <= 10),
+WITH said AS MATERIALIZED (SELECT target, fragment, text FROM links WHERE text <> '' AND source <> target
+    GROUP BY text, target, fragment),
+telling AS MATERIALIZED (SELECT text FROM said GROUP BY text HAVING count(DISTINCT target) <= 10),
 pointed AS (SELECT places.section, group_concat(said.text, ' · ') AS texts
     FROM said JOIN telling USING (text)
     JOIN temp.places ON places.page = said.target AND places.fragment = said.fragment
