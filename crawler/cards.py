@@ -15,7 +15,7 @@ _REASONS = {
     "depth": "too deep",
     "content-type": "neither HTML nor text",
     "robots": "refused by robots.txt",
-    "robots-unreachable": "robots.txt not to be had",
+    "robots-unreachable": "without a usable answer for robots.txt",
     "nofollow": "only linked with nofollow",
     "noindex": "asks not to be indexed",
     "include": "not in --include",
@@ -34,17 +34,21 @@ def cards(results: Results, width: int, *, color: bool) -> Iterator[str]:
 
 def _card(hit: Hit, width: int, color: bool) -> str:
     heading, title = printable(hit.heading), printable(hit.title)
-    label = f"{title} › {heading}" if heading and heading.lower() not in title.lower() else title
+    shows_heading = heading and heading.lower() not in title.lower()
     when = " · ".join(filter(None, (printable(hit.lang), _ago(hit.fetched_at))))
     if len(when) > width - 30:  # no room for both on a narrow terminal
         when = ""
-    label = _cut(label, width - 4 - (len(when) + 2 if when else 0))
+    room = width - 4 - (len(when) + 2 if when else 0)
+    if shows_heading:  # what matched is worth more than the end of a long title
+        label = _cut(f"{_cut(title, max(8, room - len(heading) - 3))} › {heading}", room)
+    else:
+        label = _cut(title, room)
     gap = " " * (width - 4 - len(label) - len(when))
     shown = f"\x1b]8;;{printable(hit.href)}\x1b\\\x1b[1m{label}\x1b[0m\x1b]8;;\x1b\\" if color else label
     lines = [f"{hit.rank:2}  {shown}{gap}{when}".rstrip(), f"    {printable(hit.href)}"]
     lines += ["    " + line for line in _highlighted(hit.snippet, width - 4, color)]
     if hit.also:
-        lines.append("    also: " + "  ".join(f"#{printable(anchor)}" for anchor in hit.also))
+        lines.append(_cut("    also: " + "  ".join(f"#{printable(anchor)}" for anchor in hit.also), width))
     return "\n".join(lines) + "\n"
 
 

@@ -53,10 +53,16 @@ class Config:
 
     def __post_init__(self) -> None:
         seeds = []
+        given: object = self.seeds
+        if isinstance(given, str):  # not a list of letters
+            raise UsageError("seeds is a text", "give a list of URLs", key="seeds")
         for seed in self.seeds:
             url = normalize(seed)
             if url is None:
                 raise UsageError(*_not_a_seed(seed), key="seeds")
+            if "@" in url.split("/", 3)[2]:  # it would be kept in the index, with every URL of the site
+                hint = "give them as a header: --header 'Authorization: Basic …'"
+                raise UsageError("a seed holds a user name or password", hint, key="seeds")
             seeds.append(url)
         object.__setattr__(self, "seeds", tuple(dict.fromkeys(seeds)))
         for name, (lowest, highest) in _RANGES.items():
@@ -265,7 +271,8 @@ def _line(text: str, key: str, table: str = "") -> int:
 
 def _is_header(name: str, value: str) -> bool:
     """A field name is a token, a field value has no line break (RFC 9110 §5)."""
-    return bool(re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name)) and value.isascii() and value.isprintable()
+    named = re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name)
+    return bool(named and value and value.isascii() and value.isprintable())
 
 
 def _not_a_seed(seed: str) -> tuple[str, str]:
@@ -276,7 +283,8 @@ def _not_a_seed(seed: str) -> tuple[str, str]:
     if scheme and scheme[1].lower() not in ("http", "https"):
         return f"seed {shown!r}: {scheme[1]} is not crawled", "give an http or https URL"
     if not scheme and normalize(f"https://{seed}"):
-        return f"seed {shown!r} has no scheme", f"did you mean https://{shown} ?"
+        near = re.match(r"(localhost|127\.|\[::1\])|[^/]+:\d", seed)  # this machine, or a port: hardly ever TLS
+        return f"seed {shown!r} has no scheme", f"did you mean {'http' if near else 'https'}://{shown} ?"
     return f"seed {shown!r} is not a URL", "give one with its scheme: --seed https://example.org/"
 
 

@@ -32,7 +32,7 @@ WITH ranked AS MATERIALIZED (
     SELECT rowid AS section, rank FROM sections_fts WHERE sections_fts MATCH :match {filter}
     ORDER BY rank LIMIT :candidates)
 SELECT ranked.section, -ranked.rank, sections.page, sections.anchor, sections.title, sections.heading
-FROM ranked JOIN sections ON sections.id = ranked.section
+FROM ranked CROSS JOIN sections ON sections.id = ranked.section
 ORDER BY ranked.rank, sections."order"
 """
 # Pages that bear the query as their title are always among the candidates, however long they are.
@@ -47,7 +47,7 @@ WITH called AS MATERIALIZED (
     SELECT rowid AS section, rank FROM called_fts WHERE called_fts MATCH :match {called_filter}
     ORDER BY rank LIMIT :candidates)
 SELECT sections.id, -called.rank, sections.page, sections.anchor, sections.title, sections.heading
-FROM called JOIN sections ON sections.id = called.section
+FROM called CROSS JOIN sections ON sections.id = called.section
 """
 _TOTAL = """
 SELECT count(DISTINCT page) FROM sections
@@ -66,7 +66,8 @@ SELECT sections.id, pages.url, pages.title, pages.site, pages.lang, pages.fetche
         AND heading <> '' ORDER BY "order" DESC LIMIT 1),
     coalesce((SELECT snippet(sections_fts, {FTS_COLUMNS.index("text")}, '{MARK}', '{MARK_END}', ' … ', {_SNIPPET_WORDS})
         FROM sections_fts WHERE sections_fts MATCH :match AND rowid = sections.id), substr(sections.text, 1, 200))
-FROM json_each(:sections) JOIN sections ON sections.id = json_each.value JOIN pages ON pages.id = sections.page
+FROM json_each(:sections) CROSS JOIN sections ON sections.id = json_each.value
+CROSS JOIN pages ON pages.id = sections.page
 """
 
 
@@ -95,7 +96,7 @@ class Hit:
 
     @property
     def plain_snippet(self) -> str:
-        return self.snippet.replace(MARK, "").replace(MARK_END, "")
+        return self.snippet.replace(MARK, "").replace(MARK_END, "").strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +227,7 @@ def _hit(rank: int, sections: Sequence[tuple[int, float, str]], row: tuple[Any, 
         href=f"{url}#{quote(anchor, safe=_FRAGMENT)}" if anchor else url,
         title=title,
         heading=heading or "",
-        snippet=snippet or "",
+        snippet=(snippet or "").strip(),
         score=round(score, 4),
         site=site,
         lang=lang,

@@ -165,8 +165,8 @@ def crawl(
             resumed=resumed,
             interrupted=stop.count > 0,
         )
-        if not after.queued:
-            store.finish(report.as_dict())
+        if not after.queued and not report.interrupted:
+            report = _finish(ring, stop, report)
         return report
     finally:
         store.close()
@@ -253,6 +253,23 @@ def _turn(ring: Ring, stop: "_Stop", on_progress: Callable[[Progress], None] | N
             visitor.close()
     if ring.error is not None:
         raise ring.error
+
+
+def _finish(ring: Ring, stop: "_Stop", report: Report) -> Report:
+    """Ends the crawl in the store, in a thread, so that Ctrl-C gets through; the next run makes up for it."""
+
+    def tick() -> None:
+        if stop.count:
+            ring.store.interrupt()
+
+    thread = _thread("finish", 1, lambda ring: ring.store.finish(report.as_dict()), ring)
+    thread.start()
+    _join([thread], stop, tick)
+    if stop.count:
+        return replace(report, interrupted=True)
+    if ring.error is not None:
+        raise ring.error
+    return report
 
 
 def _join(threads: list[threading.Thread], stop: "_Stop", tick: Callable[[], None]) -> None:

@@ -17,18 +17,20 @@ _AGENT_LINE = re.compile(r"^([ \t]*user-?agent[ \t]*:[ \t]*)([^\r\n#]+)", re.I |
 class Rules:
     """What one origin's robots.txt says. Immutable, and safe to share between threads."""
 
-    __slots__ = ("_parsed", "_text", "_verdict", "reason")
+    __slots__ = ("_parsed", "_text", "_verdict", "code", "reason")
 
-    def __init__(self, verdict: bool | None, text: str = "", reason: str = "") -> None:
+    def __init__(self, verdict: bool | None, text: str = "", reason: str = "", code: str = "") -> None:
         self._verdict = verdict
         self._text = text
         self._parsed: dict[str, Protego] = {}  # by product token; made on first use, the same whoever makes it
+        self.code = code or "robots-unreachable"
+        """Short, for why everything is refused: what failed on the way, or that there was no usable answer."""
         self.reason = reason
         """Why everything is refused, empty when not: `robots-unreachable: connection refused`."""
 
     @classmethod
-    def from_reply(cls, status: int | None, body: bytes = b"", detail: str = "") -> "Rules":
-        """Rules from an HTTP status and the body; `status` None means that no reply came (`detail` says why).
+    def from_reply(cls, status: int | None, body: bytes = b"", detail: str = "", code: str = "") -> "Rules":
+        """Rules from an HTTP status and the body; `status` None means that no reply came: `detail` and `code` say why.
 
         RFC 9309 §2.3.1: 2xx is parsed, 4xx allows everything, 5xx and unreachable refuse everything. 429 counts
         as a server error: it says "not now", not "no rules here".
@@ -40,7 +42,7 @@ class Rules:
             return cls(None, text)
         if status is not None and 400 <= status < 500 and status != 429:
             return cls(True)
-        return cls(False, reason=detail or f"robots.txt answers {status}")
+        return cls(False, reason=detail or f"robots.txt answers {status}", code=code)
 
     def allows(self, agent: str, url: str) -> bool:
         """Whether the agent may fetch the URL. /robots.txt itself is always allowed."""

@@ -57,7 +57,7 @@ class Visitor:
             if rules.reason:
                 again = _backoff(task.attempts)
         except FetchError as error:
-            rules = Rules.from_reply(None, detail=error.detail)
+            rules = Rules.from_reply(None, detail=error.detail, code=error.reason)
             record = RobotsReply(home, None, "", str(error), _now())
             again = _backoff(task.attempts) if error.transient else None
         except Exception as error:  # noqa: BLE001 - rule 4: the guard is round the item
@@ -83,13 +83,12 @@ class Visitor:
         try:
             if not task.rules.allows(self._config.user_agent, task.url.url):
                 if task.rules.reason:
-                    return Visited(_outcome(task, "failed", "robots-unreachable", task.rules.reason))
+                    return Visited(_outcome(task, _failed(task.rules.code), task.rules.code, task.rules.reason))
                 return Visited(_outcome(task, "skipped", "robots"))
             return self._judged(task, self._fetcher.get(task.url.url))
         except FetchError as error:
-            state: State = "skipped" if error.reason == "private-address" else "failed"
             again = _backoff(task.attempts) if error.transient else None
-            return Visited(_outcome(task, state, error.reason, error.detail), again)
+            return Visited(_outcome(task, _failed(error.reason), error.reason, error.detail), again)
         except ParseError as error:
             return Visited(_outcome(task, "failed", "parse-error", str(error)))
         except Exception as error:  # noqa: BLE001
@@ -186,6 +185,11 @@ def _outcome(
         fields=values,
         edges=edges,
     )
+
+
+def _failed(reason: str) -> State:
+    """A private address was not tried, by a rule; everything else was, in vain."""
+    return "skipped" if reason == "private-address" else "failed"
 
 
 def _backoff(attempts: int) -> float:

@@ -277,7 +277,7 @@ def test_seeds_are_normalised_and_count_once() -> None:
     ("seed", "message", "hint"),
     [
         pytest.param("example.org/docs", "no scheme", "https://example.org/docs", id="no scheme"),
-        pytest.param("localhost:8000", "no scheme", "https://localhost:8000", id="no scheme but a port"),
+        pytest.param("localhost:8000", "no scheme", "http://localhost:8000", id="no scheme but a port"),
         pytest.param("ftp://example.org/", "ftp is not crawled", "http or https", id="ftp"),
         pytest.param("file:///etc/passwd", "file is not crawled", "http or https", id="file"),
         pytest.param("javascript:alert(1)", "javascript is not crawled", "http or https", id="javascript"),

@@ -603,7 +603,7 @@ def test_links_do_not_lead_to_private_addresses(site: Site, db: Path, run: Run) 
         site.page("/", links=[inside.url("/secret")])
         run(scope="any")
         assert inside.seen == []
-        assert states(db, site)[inside.url("/secret")] == "failed robots-unreachable"
+        assert states(db, site)[inside.url("/secret")] == "skipped private-address"
         run(scope="any", allow_private=True)
         assert inside.paths == ["/secret"]
     finally:
@@ -641,3 +641,35 @@ def test_the_queue_never_grows_beyond_its_bound(site: Site, run: Run, monkeypatc
     run(threads=8, per_host=8)
     assert max(sizes) <= QUEUE_BOUND
     assert len(sizes) > 1
+
+
+def test_a_small_crawl_does_not_slow_down_a_greater_one(site: Site, db: Path, run: Run) -> None:
+    """No statistics of a small file are left behind that would mislead the planner when the file has grown."""
+    web(site, pages=5, links=2, seed=1)
+    run(depth=0)
+    run(depth=9)
+    assert rows(db, "SELECT count(*) FROM sqlite_master WHERE name LIKE 'sqlite_stat%'") == [0]
+
+
+def test_the_end_of_a_crawl_can_be_interrupted_and_is_made_up_for(
+    site: Site, db: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while the link texts are gathered ends the run; the next one gathers them without fetching anything."""
+    import crawler.store.sql
+
+    site.page("/", body='<a href="/a#part">wonderful</a>')
+    site.page("/a", body='<h2 id="part">Part</h2><p>x')
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    texts = crawler.store.sql.LINK_TEXTS
+    monkeypatch.setattr(crawler.store.sql, "LINK_TEXTS", endless)
+    pressed: set[str] = set()
+
+    def press() -> int:
+        pressed.update(thread.name for thread in threading.enumerate() if thread.name == "crawler-finish-1")
+        return len(pressed)
+
+    assert run(interrupts=press).interrupted
+    monkeypatch.setattr(crawler.store.sql, "LINK_TEXTS", texts)
+    again = run()
+    assert (again.interrupted, again.fetched) == (False, 0)
+    assert site.url("/a#part") in [hit.href for hit in search("wonderful", db=db).results]

@@ -109,6 +109,9 @@ class Store(Protocol):
     def finish(self, report: dict[str, Any]) -> None:
         """Ends the crawl: what can only be said of the whole is worked out, and the crawl is marked finished."""
 
+    def interrupt(self) -> None:
+        """Ends a call that is under way in another thread; it raises, and what it did is undone."""
+
     def totals(self, seeds: Sequence[str] = ()) -> Totals:
         """Counts over everything stored, and what became of the seeds."""
 

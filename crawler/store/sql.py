@@ -4,7 +4,7 @@
 # not followed lead to it) or is too deep. All other states stand.
 OPEN = "(urls.depth IS NULL OR urls.reason = 'depth')"
 TRANSIENT = (
-    "connect-error", "timeout", "dns-error", "truncated", "robots-unreachable", "robots",
+    "connect-error", "timeout", "dns-error", "truncated", "robots-unreachable", "robots", "private-address",
     "http-429", "http-500", "http-502", "http-503", "http-504",
 )  # fmt: skip
 GONE = ("http-404", "http-410")
@@ -67,12 +67,12 @@ WHERE excluded.depth < urls.depth OR (urls.depth IS NULL AND excluded.depth IS N
 
 # Links name their targets by their place in the list of the batch's targets: a URL is looked up once a batch.
 PLACES_OF_TARGETS = """
-INSERT INTO temp.target SELECT json_each.key, urls.id FROM json_each(?) JOIN urls ON urls.url = json_each.value
+INSERT INTO temp.target SELECT json_each.key, urls.id FROM json_each(?) CROSS JOIN urls ON urls.url = json_each.value
 """
 LINKS = """
 INSERT INTO links(source, target, fragment, text, rel, hops)
 SELECT value->>0, target.id, value->>2, value->>3, value->>4, value->>5
-FROM json_each(?) JOIN temp.target ON target.place = value->>1
+FROM json_each(?) CROSS JOIN temp.target ON target.place = value->>1
 """
 
 # One step of a breadth-first relaxation: what the URLs of the wave link to is at most their depth plus the hops.
@@ -81,14 +81,14 @@ UPDATE urls SET depth = n.depth, found_on = n.source,
     state = CASE WHEN {OPEN} AND n.depth <= :deepest THEN 'queued' ELSE urls.state END,
     reason = CASE WHEN {OPEN} AND n.depth <= :deepest THEN '' ELSE urls.reason END
 FROM (SELECT links.target, min(source.depth + links.hops) AS depth, source.id AS source
-    FROM temp.wave JOIN urls AS source ON source.id = wave.id
-    JOIN links ON links.source = source.id AND links.hops IS NOT NULL GROUP BY links.target) AS n
+    FROM temp.wave CROSS JOIN urls AS source ON source.id = wave.id
+    CROSS JOIN links ON links.source = source.id AND links.hops IS NOT NULL GROUP BY links.target) AS n
 WHERE urls.id = n.target AND n.depth < urls.depth
 """
 
 HAND_BACK = """
 SELECT json_group_array(json_array(id, url, depth, redirects)), (SELECT count(*) FROM temp.offered)
-FROM (SELECT urls.* FROM temp.offered JOIN urls USING (id) ORDER BY urls.depth, urls.id LIMIT ?)
+FROM (SELECT urls.* FROM temp.offered CROSS JOIN urls ON urls.id = offered.id ORDER BY urls.depth, urls.id LIMIT ?)
 """
 
 # A host at a time, by the index of what waits, so that one host with a million URLs does not hide the others.
@@ -99,7 +99,7 @@ WITH RECURSIVE waiting(host) AS (
     SELECT (SELECT min(host) FROM urls WHERE state = 'queued' AND host > waiting.host) FROM waiting
     WHERE waiting.host IS NOT NULL)
 SELECT json_group_array(json_array(id, url, depth, redirects)) FROM (
-    SELECT urls.id, urls.url, urls.depth, urls.redirects FROM waiting JOIN urls ON urls.id IN (
+    SELECT urls.id, urls.url, urls.depth, urls.redirects FROM waiting CROSS JOIN urls ON urls.id IN (
         SELECT id FROM urls AS mine WHERE mine.state = 'queued' AND mine.host = waiting.host
             AND mine.id NOT IN (SELECT value FROM json_each(:held)) ORDER BY mine.depth, mine.id LIMIT :share)
     WHERE waiting.host NOT IN (SELECT value FROM json_each(:full))
@@ -107,7 +107,8 @@ SELECT json_group_array(json_array(id, url, depth, redirects)) FROM (
 """
 
 # Texts of the links that point to each section, where they call it something that it does not call itself. Texts that
-# point to more than ten pages ("next", "top") say nothing.
+# point to more than ten pages ("next", "top") say nothing. CROSS JOIN fixes the order of the loops: a planner that goes
+# by statistics from when the file was small makes them quadratic.
 PLACES = """
 CREATE TEMP TABLE places AS
 SELECT sections.page, json_each.value AS fragment, min(sections.id) AS section
@@ -156,9 +157,9 @@ WITH said AS MATERIALIZED (SELECT target, fragment, text FROM links WHERE text <
     GROUP BY text, target, fragment),
 telling AS MATERIALIZED (SELECT text FROM said GROUP BY text HAVING count(DISTINCT target) <= 10),
 pointed AS (SELECT places.section, group_concat(said.text, ' · ') AS texts
-    FROM said JOIN telling USING (text)
-    JOIN temp.places ON places.page = said.target AND places.fragment = said.fragment
-    JOIN sections ON sections.id = places.section
+    FROM telling CROSS JOIN said ON said.text = telling.text
+    CROSS JOIN temp.places ON places.page = said.target AND places.fragment = said.fragment
+    CROSS JOIN sections ON sections.id = places.section
     WHERE instr(lower(sections.heading || ' ' || sections.ids || ' ' || sections.title),
         lower(rtrim(said.text, '()'))) = 0
     GROUP BY places.section)

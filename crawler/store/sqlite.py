@@ -152,8 +152,10 @@ class SqliteStore:
             )
         with self._transaction() as run:
             run("INSERT INTO sections_fts(sections_fts, rank) VALUES ('merge', 500)")
-        with self._lock, _mapped(self._path):
-            self._connection.execute("PRAGMA optimize")
+
+    def interrupt(self) -> None:
+        """Ends the statement under way, from another thread: it raises IndexFileError, its transaction is undone."""
+        self._connection.interrupt()
 
     def totals(self, seeds: Sequence[str] = ()) -> Totals:
         """Counts over the whole file, and what became of the seeds."""
