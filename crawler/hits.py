@@ -7,7 +7,7 @@ import json
 import re
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ MARK, MARK_END = "\ue000", "\ue001"
 _WORDS = re.compile(r"[^\W_]+")
 _Row = tuple[int, float, int, str, str, str]  # section, score, page, anchor, title, heading
 _CANDIDATES = 300  # sections ranked before they are grouped by page
+_WHOLE = 1.25  # times the score of a section that holds every word of the query
 _SNIPPET_WORDS = 28
 _MORE_SECTIONS = 3
 
@@ -49,6 +50,7 @@ WITH called AS MATERIALIZED (
 SELECT sections.id, -called.rank, sections.page, sections.anchor, sections.title, sections.heading
 FROM called CROSS JOIN sections ON sections.id = called.section
 """
+_WHOLE_QUERY = "SELECT rowid FROM sections_fts WHERE sections_fts MATCH :match LIMIT 20000"
 _TOTAL = """
 SELECT count(DISTINCT page) FROM sections
 WHERE id IN (SELECT rowid FROM sections_fts WHERE sections_fts MATCH :match {filter}
@@ -166,13 +168,14 @@ def _hits(
     total = int(connection.execute(_TOTAL.format(**filters), values).fetchone()[0])
     wanted = min(limit, total)
     candidates = max(_CANDIDATES, 10 * limit)
+    whole = {row[0] for row in connection.execute(_WHOLE_QUERY, {"match": query.match_all})} if total else set()
     ranked: dict[int, list[tuple[int, float, str]]] = {}
     while total and not ranked:
         found = [
             connection.execute(statement.format(**filters), values | {"candidates": candidates}).fetchall()
             for statement in (_RANKED, _NAMED, _CALLED)
         ]
-        ranked = _by_page(found[0], found[1], found[2], query)
+        ranked = _by_page(found[0], found[1], found[2], whole, query)
         if len(ranked) < wanted and sum(map(len, found)) >= candidates:
             ranked, candidates = {}, candidates * 8  # few pages with many sections each: look further down
     best = list(ranked.values())[:limit]
@@ -182,12 +185,13 @@ def _hits(
 
 
 def _by_page(
-    own: Sequence[_Row], named: Sequence[_Row], called: Sequence[_Row], query: Query
+    own: Sequence[_Row], named: Sequence[_Row], called: Sequence[_Row], whole: Set[int], query: Query
 ) -> dict[int, list[tuple[int, float, str]]]:
     """`(section, score, anchor)` of each page's sections, the best page and the best section first.
 
-    A section's score is that of its own words and that of what links call it, times how nearly the query is its name.
-    A page of exactly that name comes before all others: bm25 alone would sink a long one.
+    A section's score is that of its own words and that of what links call it, times how nearly the query is its name,
+    and more if it is in `whole`: it holds every word of the query. A page of exactly that name comes before all others:
+    bm25 alone would sink a long one.
     """
     scores = {row[0]: row[1] for row in own}
     for row in called:
@@ -198,7 +202,7 @@ def _by_page(
     asked = _names(query.text)
     rows = {row[0]: row for row in (*own, *named, *called)}
     for section, row in rows.items():
-        scores[section] *= _nearness(asked, row[4], row[5])
+        scores[section] *= _nearness(asked, row[4], row[5]) * (_WHOLE if section in whole else 1.0)
     pages: dict[int, list[tuple[int, float, str]]] = {}
     for section in sorted(scores, key=lambda section: -scores[section]):
         pages.setdefault(rows[section][2], []).append((section, scores[section], rows[section][3]))
@@ -210,7 +214,8 @@ def _nearness(asked: frozenset[str], title: str, heading: str) -> float:
 
     To the eighth power, so that only a name that is nearly the whole query counts for much.
     """
-    names = (_names(title), _names(heading))
+    defined = heading.partition("(")[0]  # of `print(*objects, sep=' ')` the name
+    names = (_names(title), _names(heading), _names(defined))
     return 1 + 2 * max(2 * len(asked & name) / (len(asked) + len(name) or 1) for name in names) ** 8
 
 

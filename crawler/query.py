@@ -40,6 +40,11 @@ class Query(NamedTuple):
         required = " AND ".join(map(_quoted, self.phrases))
         return f"{required} AND ({required} OR {anything})" if anything else required
 
+    @property
+    def match_all(self) -> str:
+        """The match expression for rows that hold every word and phrase; empty when there is none."""
+        return " AND ".join(map(_quoted, (*self.phrases, *self.words)))
+
 
 def parse_query(text: str) -> Query:
     """The query in a text. Never raises: what is not a word is left out."""
