@@ -7,8 +7,10 @@ interrupted, state saved.
 
 import json
 import os
+import re
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -23,6 +25,8 @@ from crawler.errors import CrawlerError, SeedError, UsageError
 if TYPE_CHECKING:
     from crawler.config import Config
 
+# DEL, C1 controls, and invisible formatting: zero width, bidi, line and paragraph separators.
+_UNSEEN = re.compile("[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
 _SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 143}
 
 
@@ -145,7 +149,7 @@ def crawl_command(**flags: Any) -> int:
 
     console.say(summary(report, config.db))
     if flags["as_json"]:
-        console.result(json.dumps(report.as_dict(), ensure_ascii=False))
+        console.result(_json(report.as_dict()))
     if report.interrupted:
         return interrupts.exit_code
     if report.no_seed_fetched:
@@ -187,7 +191,7 @@ def search_command(**flags: Any) -> int:
         since=_date(flags["since"]),
     )
     if flags["as_json"]:
-        console.result(json.dumps(results.as_dict(), ensure_ascii=False))
+        console.result(_json(results.as_dict()))
         return 0 if results.results else 1
     from crawler import cards
 
@@ -227,11 +231,11 @@ def run(args: list[str]) -> int:
         return 0
     except CrawlerError as error:
         if verbose:
-            raise
+            traceback.print_exc()
         return _fail(error)
     except OSError as error:
         if verbose:
-            raise
+            traceback.print_exc()
         return _fail(CrawlerError(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"), 3)
 
 
@@ -286,6 +290,12 @@ def _date(text: str | None) -> str | None:
         return datetime.fromisoformat(text).strftime("%Y-%m-%dT%H:%M:%SZ")
     except ValueError:
         raise UsageError(f"--since {text!r} is no date", "give YYYY-MM-DD") from None
+
+
+def _json(data: dict[str, Any]) -> str:
+    """The data as JSON, in which nothing that a terminal or a person could be misled by stands as it is."""
+    text = json.dumps(data, ensure_ascii=False)
+    return _UNSEEN.sub(lambda char: f"\\u{ord(char[0]):04x}", text)
 
 
 def _plan_text(plan: dict[str, Any]) -> str:

@@ -143,6 +143,8 @@ def _from_file(path: Path, places: dict[str, str]) -> dict[str, Any]:
         place = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
         where = f"{place[1]}:{place[2]}" if place else str(text.count("\n") + 1)
         raise UsageError(f"{path}:{where}: {str(error).partition(' (at')[0].lower()}") from error
+    except ValueError as error:  # a number of more digits than Python reads
+        raise UsageError(f"{path}: {str(error).partition(';')[0].lower()}") from error
     values: dict[str, Any] = {}
     for key, value in table.items():
         if key == "site":
@@ -232,7 +234,7 @@ def _typed(key: str, value: Any, where: str) -> Any:
     if isinstance(value, bool):
         if bool in kinds:
             return value
-    elif isinstance(value, int | float) and float in kinds:
+    elif isinstance(value, int | float) and float in kinds and abs(value) < 1e300:
         return float(value)
     elif isinstance(value, int) and int in kinds:
         return value

@@ -1,51 +1,32 @@
 """One GET: an absolute deadline, a cap on the decoded body, redirects reported instead of followed.
 
 The transport is requests' HTTP adapter without the session around it, whose redirects, cookies and environment
-(.netrc, proxy variables) must not act here. Our own connections check the address they connect to, and hold every
-single read against the deadline of the whole request: requests' timeout alone is per read, and a server that drips
-a byte a second would hold a thread for ever.
+(.netrc, proxy variables) must not act here.
 """
 
-import contextlib
-import errno
-import socket
 import ssl
 import time
 from dataclasses import dataclass
-from functools import lru_cache
 from http.client import HTTPException
 from http.client import IncompleteRead as ChunkCut
-from typing import Any, Final, Self
+from typing import Final, Self
 
-import certifi
 import requests
-from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import DecodeError, HTTPError, IncompleteRead, ProtocolError, ReadTimeoutError
 
 from crawler.addresses import Guard
-from crawler.errors import CrawlerError
+from crawler.transport import Adapter, FetchError, Line, in_words
 from crawler.urls import origin
 
-CONNECT_TIMEOUT: Final = 10.0  # seconds
 _CHUNK: Final = 256 * 1024  # bytes decoded at a time; a decompression bomb is seen after the first
+_OVERHEAD: Final = 2 * 1024 * 1024  # bytes on the wire beside the body: headers, chunk sizes, what is read ahead
+_DRAIN_TIME: Final = 0.05  # seconds that reading an unwanted body to its end may take
 _SMALL: Final = 16 * 1024  # bytes of an unwanted body that are read to keep the connection
 _SNIFF: Final = 512  # bytes looked at to tell text from data
 _ENCODINGS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "identity", ""})
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _UNTOLD = frozenset({"", "application/octet-stream", "application/x-unknown", "unknown/unknown", "*/*"})
-
-
-class FetchError(CrawlerError):
-    """A GET that gave no usable reply. `reason` is a short code, `transient` says whether trying again may help."""
-
-    def __init__(self, reason: str, detail: str, *, transient: bool = False) -> None:
-        super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
-        self.transient = transient
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +77,8 @@ class Fetcher:
         """
         self._timeout = timeout
         self._max_size = max_size
-        self._line = _Line(guard)
-        self._adapter = _Adapter(self._line)
+        self._line = Line(guard)
+        self._adapter = Adapter(self._line)
         self._own_headers = headers or {}
         self._header_origins = header_origins
         self._headers = {
@@ -112,7 +93,8 @@ class Fetcher:
         The body is read only of a 2xx reply that is HTML or plain text, or of whatever type with `any_type`.
         """
         started = time.monotonic()
-        self._line.open(started + self._timeout)
+        most = max_size or self._max_size
+        self._line.open(started + self._timeout, most + _OVERHEAD)
         try:
             reply = self._send(url)
         except FetchError as error:
@@ -125,7 +107,7 @@ class Fetcher:
             if not 200 <= status < 300:
                 body, kind, truncated = b"", "other", False
             else:
-                body, kind, truncated = self._read(reply, headers, max_size or self._max_size, any_type)
+                body, kind, truncated = self._read(reply, headers, most, any_type)
         finally:
             self._let_go(reply)
         return Response(url, status, headers, body, kind, truncated, time.monotonic() - started)
@@ -173,8 +155,9 @@ class Fetcher:
         raw = reply.raw
         try:
             if 0 < (raw.length_remaining or 0) <= _SMALL:  # an error page: cheaper to read than to connect again
+                self._line.deadline = min(self._line.deadline, time.monotonic() + _DRAIN_TIME)
                 raw.read(decode_content=False)
-        except (HTTPError, HTTPException, OSError, ValueError):
+        except (FetchError, HTTPError, HTTPException, OSError, ValueError):
             raw.close()
         if raw.closed or raw.length_remaining == 0:
             raw.release_conn()
@@ -193,146 +176,6 @@ class Fetcher:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-class _Line:
-    """The connections of one fetcher: the deadline that their reads keep, and the guard that they ask."""
-
-    def __init__(self, guard: Guard) -> None:
-        self.guard = guard
-        self.deadline = 0.0
-        self.connected = False
-        """Whether the present request had to connect, rather than use a kept connection."""
-        self._cut = False
-        self._reading: socket.socket | None = None
-
-    def open(self, deadline: float) -> None:
-        self.deadline = deadline
-        self.connected = False
-
-    def before_read(self, sock: socket.socket) -> None:
-        """Called by our sockets before each read: gives it what is left of the deadline, and no more."""
-        self._reading = sock
-        sock.settimeout(self.left())
-
-    def cut(self) -> None:
-        """From another thread: the read under way ends now, and no other begins."""
-        self._cut = True
-        if (sock := self._reading) is not None:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-
-    def left(self) -> float:
-        """Seconds until the deadline; raises TimeoutError when it has passed."""
-        left = self.deadline - time.monotonic()
-        if left <= 0 or self._cut:
-            raise TimeoutError("deadline passed")
-        return left
-
-    def connect(self, host: str, port: int) -> "_Socket":
-        """A connection to the first address of the host that answers. Raises FetchError."""
-        self.connected = True
-        host = host.strip("[]")
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (socket.gaierror, UnicodeError) as error:
-            again = isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN
-            raise FetchError("dns-error", f"{host}: {_words(error)}", transient=again) from error
-        refused: OSError | None = None
-        for family, kind, protocol, _, address in found:
-            # The verdict falls on the very address that is connected to: no second look-up can change it.
-            if not self.guard.allows(str(address[0])):
-                raise FetchError("private-address", f"{host} is {address[0]}, and --allow-private is not set")
-            sock = _Socket(family, kind, protocol)
-            sock.line = self
-            try:
-                sock.settimeout(min(CONNECT_TIMEOUT, self.left()))
-                sock.connect(address)
-            except OSError as error:
-                sock.close()
-                refused = error
-            else:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                return sock
-        if isinstance(refused, TimeoutError):
-            raise FetchError("timeout", f"no connection to {host}:{port}", transient=True)
-        raise FetchError("connect-error", f"{host}:{port}: {_words(refused)}", transient=True)
-
-
-class _Socket(socket.socket):
-    """A socket whose every read keeps the deadline of the whole request."""
-
-    line: _Line
-
-    def recv_into(self, *args: Any) -> int:
-        self.line.before_read(self)
-        return super().recv_into(*args)
-
-
-class _TLSSocket(ssl.SSLSocket):
-    """The same over TLS. The handshake comes before `line` is set; it keeps the connect timeout."""
-
-    line: _Line
-
-    def recv_into(self, *args: Any) -> int:
-        self.line.before_read(self)
-        return super().recv_into(*args)
-
-
-@lru_cache(maxsize=1)
-def _tls() -> ssl.SSLContext:
-    """One context for all threads: loading the certificate authorities takes 20 ms."""
-    context = ssl.create_default_context(cafile=certifi.where())
-    context.sslsocket_class = _TLSSocket
-    return context
-
-
-class _Adapter(HTTPAdapter):
-    """requests' adapter with our connections in its pools."""
-
-    def __init__(self, line: _Line) -> None:
-        super().__init__(pool_connections=16, pool_maxsize=1)
-
-        class Plain(HTTPConnection):
-            def _new_conn(self) -> socket.socket:
-                return line.connect(self._dns_host, self.port or 80)
-
-        class Secure(HTTPSConnection):
-            def _new_conn(self) -> socket.socket:
-                return line.connect(self._dns_host, self.port or 443)
-
-            def connect(self) -> None:
-                super().connect()
-                if isinstance(self.sock, _TLSSocket):
-                    self.sock.line = line
-
-        class PlainPool(HTTPConnectionPool):
-            ConnectionCls = Plain
-
-        class SecurePool(HTTPSConnectionPool):
-            ConnectionCls = Secure
-
-        self.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
-
-    def build_connection_pool_key_attributes(
-        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
-    ) -> Any:
-        host, tls = super().build_connection_pool_key_attributes(request, verify, cert)
-        if host["scheme"] == "https":
-            tls["ssl_context"] = _tls()
-        return host, tls
-
-    def build_response(self, req: Any, resp: Any) -> requests.Response:
-        """The reply with what is looked at here; requests would make a cookie jar and guess an encoding as well."""
-        response = requests.Response()
-        response.request = req
-        response.status_code = resp.status
-        response.headers = CaseInsensitiveDict(resp.headers)
-        response.raw = resp
-        return response
-
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Nothing: our context verifies, and has its authorities loaded; requests would load them per connection."""
 
 
 def _kind(declared: str) -> str:
@@ -367,21 +210,13 @@ def _mapped(error: Exception) -> FetchError:
     if any(isinstance(link, TimeoutError | ReadTimeoutError | requests.Timeout) for link in chain):
         return FetchError("timeout", "no complete reply before the deadline", transient=True)
     if any(isinstance(link, ssl.SSLError | requests.exceptions.SSLError) for link in chain):
-        return FetchError("tls-error", _words(root))
+        return FetchError("tls-error", in_words(root))
     if any(isinstance(link, DecodeError) for link in chain):
-        return FetchError("decode-error", _words(root))
+        return FetchError("decode-error", in_words(root))
     if any(isinstance(link, IncompleteRead | ChunkCut) for link in chain):
         return FetchError("truncated", "the body is shorter than announced", transient=True)
     if isinstance(root, OSError):  # http.client.RemoteDisconnected is a ConnectionResetError
-        return FetchError("connect-error", _words(root), transient=True)
+        return FetchError("connect-error", in_words(root), transient=True)
     if any(isinstance(link, ProtocolError | HTTPException) for link in chain):
-        return FetchError("protocol-error", _words(root))
-    return FetchError("protocol-error", _words(root))
-
-
-def _words(error: BaseException | None) -> str:
-    """An exception in one short printable line."""
-    if isinstance(error, OSError) and error.errno in errno.errorcode and error.strerror:
-        return error.strerror.lower()
-    text = " ".join(str(error).split())[:200]
-    return "".join(char if char.isprintable() else "?" for char in text) or type(error).__name__
+        return FetchError("protocol-error", in_words(root))
+    return FetchError("protocol-error", in_words(root))

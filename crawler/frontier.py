@@ -53,6 +53,7 @@ class _Host:
         "offered",
         "queue",
         "ready_at",
+        "rested_at",
         "rules",
         "slots",
     )
@@ -63,6 +64,7 @@ class _Host:
         self.queue: list[tuple[int, int, Queued, int]] = []  # depth, id, URL, attempts before
         self.in_use = 0
         self.ready_at = 0.0
+        self.rested_at = 0.0  # when it has rested from the last request that ended
         self.rules: dict[str, Rules] = {}  # by origin: http and https have a robots.txt each
         self.asking = False  # for robots.txt; nothing else is taken from this host meanwhile
         self.asked = 0  # times in vain
@@ -122,13 +124,16 @@ class Frontier:
             self._changed.notify_all()
             return None
 
-    def give_back(self, task: Task) -> None:
-        """Frees the slot that the task held; its host rests from now on for its delay. Blocks not."""
+    def give_back(self, task: Task, *, requested: bool = True) -> None:
+        """Frees the slot that the task held. Its host rests from now on for its delay, if anything was requested."""
         with self._changed:
+            now = self._clock()
             host = self._hosts[task.host]
             host.in_use -= 1
-            host.ready_at = max(host.ready_at, self._clock() + host.delay)
-            self._offer(host)
+            if requested:
+                host.rested_at = max(host.rested_at, now + host.delay)
+            host.ready_at = max(host.ready_at if requested or host.in_use else 0.0, host.rested_at)
+            self._offer(host, now)
             self._changed.notify()
 
     def admit(self, task: Task, rules: Rules, agent: str) -> None:
@@ -206,7 +211,7 @@ class Frontier:
     # What follows is called under the lock.
 
     def _add(self, urls: Iterable[Queued], share: int | None = None) -> None:
-        share = share or self._host_share
+        share, now = share or self._host_share, self._clock()
         for url in urls:
             if url.id in self._held or len(self._held) >= self._window:
                 continue
@@ -217,14 +222,17 @@ class Frontier:
             if len(host.queue) < share:
                 self._held.add(url.id)
                 heapq.heappush(host.queue, (url.depth, url.id, url, 0))
-                self._offer(host)
+                self._offer(host, now)
 
-    def _offer(self, host: _Host) -> None:
-        """Puts the host on offer if it has a URL and a free slot: now, or when it has rested."""
+    def _offer(self, host: _Host, now: float) -> None:
+        """Puts the host on offer if it has a URL and a free slot: now, or when it has rested.
+
+        `now` is the caller's: two readings of the clock in one decision could disagree for ever.
+        """
         if host.offered or host.asking or not host.queue or host.in_use >= host.slots:
             return
         host.offered = True
-        if host.ready_at > self._clock():
+        if host.ready_at > now:
             heapq.heappush(self._resting, (host.ready_at, next(self._turns), host))
         else:
             heapq.heappush(self._ready, (host.queue[0][0], next(self._turns), host))
@@ -238,11 +246,11 @@ class Frontier:
                 host.asking, host.asked = False, task.attempts
             else:
                 heapq.heappush(host.queue, (task.url.depth, task.url.id, task.url, task.attempts))
-            self._offer(host)
+            self._offer(host, now)
         while self._resting and self._resting[0][0] <= now:
             host = heapq.heappop(self._resting)[2]
             host.offered = False
-            self._offer(host)
+            self._offer(host, now)
 
     def _next(self, now: float) -> Task | None:
         if self._pages_left is not None and self._in_flight >= self._pages_left:
@@ -251,7 +259,7 @@ class Frontier:
             host = heapq.heappop(self._ready)[2]
             host.offered = False
             if host.ready_at > now or host.in_use >= host.slots:  # changed since it was put on offer
-                self._offer(host)
+                self._offer(host, now)
                 continue
             host.in_use += 1
             host.ready_at = max(host.ready_at, now + host.delay)
@@ -263,7 +271,7 @@ class Frontier:
                 return Task(robots, host.name, None, host.asked)
             _, _, url, attempts = heapq.heappop(host.queue)
             self._in_flight += 1
-            self._offer(host)
+            self._offer(host, now)
             return Task(url, host.name, rules, attempts)
         return None
 

@@ -142,10 +142,12 @@ def search(
         raise UsageError(f"limit is {limit}", "give a number from 1")
     started = time.perf_counter()
     parsed = parse_query(query)
+    site, lang = (value and value.encode("utf-8", "replace").decode() for value in (site, lang))
     connection = connect_reader(Path(db))
     try:
+        connection.execute("BEGIN")  # one snapshot for all statements, whatever a crawl commits meanwhile
         total, hits = _hits(connection, parsed, limit, site, lang, since) if parsed.match else (0, ())
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise IndexFileError(f"{db}: cannot be searched: {error}") from error
     finally:
         connection.close()
@@ -156,7 +158,13 @@ def _hits(
     connection: sqlite3.Connection, query: Query, limit: int, site: str | None, lang: str | None, since: str | None
 ) -> tuple[int, tuple[Hit, ...]]:
     match = query.match
-    values = {"match": match, "text": query.text.strip(), "site": site, "lang": lang, "since": since}
+    values = {
+        "match": match,
+        "text": query.text.strip().encode("utf-8", "replace").decode(),
+        "site": site,
+        "lang": lang,
+        "since": since,
+    }
     filters = {
         name: _FILTER.format(table=table) if site or lang or since else ""
         for name, table in (
@@ -176,7 +184,7 @@ def _hits(
             for statement in (_RANKED, _NAMED, _CALLED)
         ]
         ranked = _by_page(found[0], found[1], found[2], whole, query)
-        if len(ranked) < wanted and sum(map(len, found)) >= candidates:
+        if len(ranked) < wanted and len(found[0]) >= candidates:
             ranked, candidates = {}, candidates * 8  # few pages with many sections each: look further down
     best = list(ranked.values())[:limit]
     order = json.dumps([sections[0][0] for sections in best])

@@ -59,6 +59,7 @@ def fetch_loop(ring: Ring, visitor: Visitor) -> None:
     frontier, retries = ring.frontier, ring.config.retries
     while (task := frontier.take()) is not None:
         item: Item | None = None
+        requested = True
         try:
             if task.is_robots:
                 rules, item, again_in = visitor.robots(task)
@@ -68,13 +69,13 @@ def fetch_loop(ring: Ring, visitor: Visitor) -> None:
                 else:
                     frontier.admit(task, rules, ring.config.user_agent)
             else:
-                outcome, again_in = visitor.visit(task)
+                outcome, again_in, requested = visitor.visit(task)
                 if again_in is not None and task.attempts < retries:
                     frontier.postpone(task, again_in)
                 else:
                     item = outcome
         finally:
-            frontier.give_back(task)  # rule 2: whoever takes gives back
+            frontier.give_back(task, requested=requested)  # rule 2: whoever takes gives back
         if item is not None and not ring.abandoned.is_set():
             ring.queue.put(item)  # blocks while the queue is full: fetchers go no faster than indexers
 
@@ -167,6 +168,8 @@ def crawl(
         )
         if not after.queued and not report.interrupted:
             report = _finish(ring, stop, report)
+            after = store.totals(config.seeds)  # pages that were not reached again are gone now
+            report = replace(report, pages=after.pages, reasons=after.reasons, skipped=after.skipped)
         return report
     finally:
         store.close()

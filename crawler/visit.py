@@ -10,11 +10,12 @@ from typing import Final, NamedTuple
 from crawler import fields
 from crawler.addresses import Guard
 from crawler.config import Config
-from crawler.fetch import Fetcher, FetchError, Response
+from crawler.fetch import Fetcher, Response
 from crawler.frontier import Task
 from crawler.page import Page, ParseError, directives, parse
 from crawler.robots import MAX_BYTES, MAX_REDIRECTS, Rules
 from crawler.store import Edge, Outcome, RobotsReply, State
+from crawler.transport import FetchError
 from crawler.urls import Scope, normalize, origin
 
 MAX_REDIRECT_CHAIN: Final = 10
@@ -27,6 +28,8 @@ class Visited(NamedTuple):
 
     outcome: Outcome
     again_in: float | None = None
+    requested: bool = True
+    """Whether the host was asked for anything; False when its robots.txt refused that."""
 
 
 class Visitor:
@@ -83,8 +86,10 @@ class Visitor:
         try:
             if not task.rules.allows(self._config.user_agent, task.url.url):
                 if task.rules.reason:
-                    return Visited(_outcome(task, _failed(task.rules.code), task.rules.code, task.rules.reason))
-                return Visited(_outcome(task, "skipped", "robots"))
+                    return Visited(
+                        _outcome(task, _failed(task.rules.code), task.rules.code, task.rules.reason), requested=False
+                    )
+                return Visited(_outcome(task, "skipped", "robots"), requested=False)
             return self._judged(task, self._fetcher.get(task.url.url))
         except FetchError as error:
             again = _backoff(task.attempts) if error.transient else None

@@ -18,7 +18,8 @@ import pytest
 import responses
 
 from crawler.addresses import Guard
-from crawler.fetch import Fetcher, FetchError
+from crawler.fetch import Fetcher
+from crawler.transport import FetchError
 from tests.site import Site
 from tests.wire import Script, Wire
 
@@ -343,3 +344,33 @@ def test_the_request_says_who_we_are_and_what_we_take() -> None:
         "Accept": "text/html,application/xhtml+xml,text/plain;q=0.9,*/*;q=0.1",
         "Accept-Encoding": "gzip, deflate, br, zstd",
     }
+
+
+def test_a_chunk_without_end_is_cut(serve: Serve) -> None:
+    """A chunk of negative size, which http.client would read to the end of the connection, stops at a bound."""
+
+    def flood(connection: socket.socket) -> None:
+        connection.sendall(CHUNKED + b"-1\r\n")
+        for _ in range(4000):
+            connection.sendall(b"x" * 65536)
+
+    wire = serve(flood)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with fetcher(max_size=100_000) as some, pytest.raises(FetchError) as raised:
+        some.get(wire.url)
+    assert raised.value.reason == "protocol-error"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
+
+
+def test_a_slow_body_that_is_not_wanted_is_not_waited_for(serve: Serve) -> None:
+    """The small body of an image or an error page is read only if it is there."""
+
+    def slow(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 1000\r\n\r\n")
+        wire.stopping.wait(20)
+
+    wire = serve(slow)
+    began = time.monotonic()
+    with fetcher(timeout=15.0) as some:
+        assert some.get(wire.url).kind == "other"
+    assert time.monotonic() - began < 10  # the server waits for twenty seconds, the deadline is fifteen

@@ -237,3 +237,46 @@ def test_many_threads_get_every_task_once() -> None:
     for thread in threads:
         thread.join()
     assert sorted(seen) == list(range(1, 401))
+
+
+class Running(Clock):
+    """A clock that goes on with every look at it, as real ones do."""
+
+    def __call__(self) -> float:
+        self.now += 1e-6
+        return self.now
+
+
+def test_a_clock_that_moves_within_a_decision_does_no_harm() -> None:
+    """With several slots and a delay, a host that rests a moment longer than it seemed is put to rest, once."""
+    clock = Running()
+    made = Frontier(lambda _: Pace(2, 1.0), waiting=6, clock=clock)
+    made.refill(urls("a.test", 6))
+    done = 0
+    while done < 6:
+        task = made.take()
+        assert task is not None
+        if task.is_robots:
+            made.admit(task, ALLOW, "crawler")
+        else:
+            made.settle([task.url.id], [], 0, 0)
+            done += 1
+        made.give_back(task)
+        clock.now += 1.0 - 3e-6  # so that the rest ends while the next decision is made
+        clock.now += 1.0
+
+
+def test_a_host_that_was_not_asked_for_anything_does_not_rest() -> None:
+    """A URL that robots.txt refused costs no delay."""
+    clock = Clock()
+    made = frontier(urls("a.test", 3), delay=10.0, clock=clock)
+    robots = made.take()
+    assert robots is not None
+    made.admit(robots, ALLOW, "crawler")
+    made.give_back(robots)
+    clock.now += 10
+    for number in (1, 2, 3):
+        task = made.take()
+        assert task is not None
+        assert task.url.id == number
+        made.give_back(task, requested=False)

@@ -9,6 +9,7 @@ import crawler
 LAYERS = [
     ["__init__"],  # the version; what else it names is loaded on first use
     ["errors", "urls", "addresses", "charset"],
+    ["transport", "sections"],
     ["fields", "robots", "page", "fetch", "query"],
     ["config", "store", "store.schema", "store.owner", "store.sql"],
     ["store.sqlite", "frontier", "hits"],
@@ -29,10 +30,10 @@ HOMES = {
     "click": {"cli"},
     "protego": {"robots"},
     "publicsuffixlist": {"urls"},
-    "requests": {"fetch"},
-    "urllib3": {"fetch"},
-    "certifi": {"fetch"},
-    "selectolax": {"page"},
+    "requests": {"fetch", "transport"},
+    "urllib3": {"fetch", "transport"},
+    "certifi": {"transport"},
+    "selectolax": {"page", "sections"},
     "sqlite_utils": {"store.schema"},
 }
 FOLDER = Path(crawler.__file__).parent

@@ -598,3 +598,23 @@ class TestLinks:
         """A link around half a page has few words."""
         (link,) = page(f"<a href=x>{'word ' * 100}</a>").links
         assert len(link.text) == MAX_LINK_TEXT
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<h1><section>" * 500 + "".join(f"<a id=k{n}></a>" for n in range(10_000)) + "end",
+        "<a href=/i><object>" * 1500 + "word " * 100_000,
+        "".join(f"<dt id=k{n}>t" for n in range(20_000)),
+        "<p>" + "".join(f'<a href="data:text/plain,{"x" * 5000}{n}">d</a>' for n in range(500)),
+        "<title>" + "word " * 20_000 + "</title>" + "<h2>a</h2>" * 20_000,
+    ],
+    ids=["nested headings with anchors", "nested links", "definitions", "data links", "headings and a long title"],
+)
+def test_pages_made_to_be_slow_come_out_bounded(html: str) -> None:
+    """What would grow by the product of its parts is bounded: the page comes out, of no more than its own size."""
+    found = page(html)
+    assert len(found.title) <= 300
+    assert len(found.sections) <= 5001
+    size = sum(len(section.text) + len(section.heading) + sum(map(len, section.ids)) for section in found.sections)
+    assert size + sum(len(link.text) + len(link.url) for link in found.links) <= 4 * len(html)

@@ -673,3 +673,71 @@ def test_the_end_of_a_crawl_can_be_interrupted_and_is_made_up_for(
     again = run()
     assert (again.interrupted, again.fetched) == (False, 0)
     assert site.url("/a#part") in [hit.href for hit in search("wonderful", db=db).results]
+
+
+@pytest.mark.parametrize("fragment", ["a&#10;b", "a\tb", "a&#5;b", 'a"b', "a\\b", "a'b", "a b", "%41", "[1]"])
+def test_no_id_of_a_page_can_spoil_the_end_of_a_crawl(site: Site, db: Path, run: Run, fragment: str) -> None:
+    """Whatever stands in an id, the crawl is finished and the page found."""
+    site.page("/", body=f'<h2 id="{fragment}">Zebra</h2>stripes')
+    assert run().queued == 0
+    assert rows(db, "SELECT count(*) FROM crawls WHERE finished_at IS NULL") == [0]
+    assert search("zebra", db=db).total == 1
+
+
+def test_a_page_of_many_headings_and_a_long_title_stays_small(site: Site, db: Path, run: Run) -> None:
+    """The title is cut and the sections are bounded: the index does not grow by their product."""
+    site.page("/", title="word " * 5000, body="<h2>a</h2>x" * 20_000 + "<p>lastword")
+    run()
+    assert rows(db, "SELECT max(length(title)) FROM sections")[0] <= 300
+    assert rows(db, "SELECT count(*) FROM sections")[0] <= 5001
+    assert search("lastword", db=db).total == 1
+
+
+def test_searching_while_pages_are_replaced_always_works(site: Site, db: Path, run: Run) -> None:
+    """A search sees one state of the index, however fast a crawl replaces its pages."""
+    web(site, pages=40, links=4, seed=13)
+    run()
+    errors: list[Exception] = []
+    over = threading.Event()
+
+    def searching() -> None:
+        while not over.is_set():
+            try:
+                assert search("this", db=db, limit=40).total > 0
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is a failure
+                errors.append(error)
+
+    threads = [threading.Thread(target=searching) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for _ in range(3):
+        run(fresh=True)
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+
+
+def test_fresh_leaves_other_sites_alone(site: Site, db: Path, run: Run) -> None:
+    """--fresh of one site's seed neither fetches nor drops the pages of another in the same file."""
+    other = Site()
+    try:
+        other.page("/", "elsewhere")
+        crawl(Config(seeds=(other.url("/"),), db=str(db)))
+        site.page("/", "here")
+        run(fresh=True)
+        assert search("elsewhere", db=db).total == 1
+        assert len(other.paths) == 1
+    finally:
+        other.close()
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_fresh_drops_nothing_while_its_seed_fails(site: Site, db: Path, run: Run, status: int) -> None:
+    """A seed that is refused or broken says nothing about the pages behind it."""
+    site.page("/", links=["/a"])
+    site.page("/a", "keepme")
+    run()
+    site.raw("/", status=status)
+    assert run(fresh=True, retries=0).pages == 2
+    assert search("keepme", db=db).total == 1

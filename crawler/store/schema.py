@@ -55,12 +55,12 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     check(path)
     connection: sqlite3.Connection | None = None
     try:
-        connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        connection = sqlite3.connect(path.absolute(), check_same_thread=False, isolation_level=None)
         if not connection.execute("PRAGMA user_version").fetchone()[0]:
             _create(connection)
         for pragma in _WRITER_PRAGMAS:
             connection.execute(pragma)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         if connection is not None:
             connection.close()
         raise IndexFileError(f"{path}: cannot be written: {error}", "check the path and its permissions") from error
@@ -77,7 +77,7 @@ def connect_reader(path: Path) -> sqlite3.Connection:
         for pragma in _READER_PRAGMAS:
             connection.execute(pragma)
         connection.execute("SELECT 1 FROM sections_fts LIMIT 1").fetchone()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise IndexFileError(f"{path}: cannot be read: {error}") from error
     return connection
 
@@ -88,6 +88,8 @@ def check(path: Path) -> None:
     Looks at the 100 bytes of the SQLite file header (https://sqlite.org/fileformat2.html) and changes nothing.
     """
     another = "give another path with --db"
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise IndexFileError(f"{path}: is not a file", another)
     try:
         with path.open("rb") as file:
             header = file.read(100)

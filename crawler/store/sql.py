@@ -112,7 +112,8 @@ SELECT json_group_array(json_array(id, url, depth, redirects)) FROM (
 PLACES = """
 CREATE TEMP TABLE places AS
 SELECT sections.page, json_each.value AS fragment, min(sections.id) AS section
-FROM sections, json_each('["' || replace(replace(replace(ids, '\\', '\\\\'), '"', '\\"'), ' ', '","') || '"]')
+FROM (SELECT id, page, '["' || replace(replace(replace(ids, '\\', '\\\\'), '"', '\\"'), ' ', '","') || '"]' AS names
+    FROM sections) AS sections, json_each(CASE WHEN json_valid(names) THEN names ELSE '[]' END)
 GROUP BY 1, 2
 UNION ALL SELECT page, '', id FROM sections WHERE "order" = 0 AND ids <> ''
 """
@@ -126,7 +127,7 @@ OF_A_PAGE = (("sections", "page"), ("pages", "id"), ("links", "source"))
 
 UNREACHED = f"""
 SELECT id FROM urls WHERE state = 'skipped' AND reason = 'unreached'
-    AND NOT EXISTS (SELECT 1 FROM urls WHERE state = 'failed' AND reason IN {TRANSIENT})
+    AND NOT EXISTS (SELECT 1 FROM urls WHERE state = 'failed' AND reason NOT IN {GONE})
 """
 
 REASONS = """

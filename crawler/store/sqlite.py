@@ -25,12 +25,14 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         schema.check(path)  # before the lock file beside it is made
+        path = path.resolve()  # one lock, by whatever name the file is called
         self._path = path
         self._lock = threading.Lock()
         self._owner = own(path)
         try:
             self._connection = schema.connect_writer(path)
-            self._connection.executescript(sql.SCRATCH)
+            with _mapped(path):
+                self._connection.executescript(sql.SCRATCH)
         except BaseException:
             self._owner.close()
             raise
@@ -56,8 +58,7 @@ class SqliteStore:
                 cursor = run("INSERT INTO crawls(started_at, rules) VALUES (?, ?)", (_now(), written))
                 self._crawl = int(cursor.lastrowid or 0)
                 if fresh:
-                    run("UPDATE urls SET state = 'skipped', reason = 'unreached', depth = NULL, found_on = NULL")
-                    run("DELETE FROM links")
+                    self._forget(run, rules)
                 elif last is not None:
                     run(sql.RETRIED, (json.dumps(sql.TRANSIENT),))
                     if last[2] != written:
@@ -66,6 +67,18 @@ class SqliteStore:
             self._relax(run)
             run("DELETE FROM temp.offered")
         return goes_on
+
+    def _forget(self, run: Callable[..., sqlite3.Cursor], rules: dict[str, Any]) -> None:
+        """Makes every URL in the scope of the rules one that was not reached yet. What is indexed stays, for now."""
+        scope = Scope(rules["scope"], tuple(rules["seeds"]), tuple(rules["include"]), tuple(rules["exclude"]))
+        rows = run("SELECT id, url FROM urls").fetchall()
+        mine = json.dumps([id_ for id_, url in rows if scope.verdict(url) is None])
+        run("DELETE FROM links WHERE source IN (SELECT value FROM json_each(?))", (mine,))
+        run(
+            "UPDATE urls SET state = 'skipped', reason = 'unreached', depth = NULL, found_on = NULL "
+            "WHERE id IN (SELECT value FROM json_each(?))",
+            (mine,),
+        )
 
     def _judge_anew(self, run: Callable[..., sqlite3.Cursor], rules: dict[str, Any]) -> None:
         """Gives every URL that was never fetched the verdict that the present rules give it."""
@@ -261,6 +274,8 @@ def _mapped(path: Path) -> Iterator[None]:
     """SQLite's errors as ours."""
     try:
         yield
+    except UnicodeDecodeError as error:
+        raise IndexFileError(f"{path}: is damaged: {error}", "what can be read can still be searched") from error
     except sqlite3.Error as error:
         if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
             raise IndexFileError(
