@@ -11,7 +11,8 @@ from typing import NamedTuple
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 MAX_SECTIONS = 5_000  # of a page; what comes after belongs to the last one
-MAX_TITLE = 300  # characters, of titles and headings: they are names
+MAX_TITLE = 300  # characters of a title
+_MAX_HEADING = 1_000  # characters; long, for the signatures of functions
 _MAX_TERM = 100  # characters of a lead term; longer ones are sentences
 _MAX_INNER = 20_000  # elements that are looked at within all headings of a page
 _MAX_WORD = 200  # characters; what is longer is data, not a word, and is cut out
@@ -190,7 +191,10 @@ def _cut(starts: list[tuple[int, tuple[str, ...]]], parts: list[str]) -> Iterato
         if not ended:
             raw_heading, text = "", part
         terms = tuple(dict.fromkeys(_terms(text))) if _TERM in text else ()
-        heading, text = without_marks(raw_heading)[:MAX_TITLE], without_marks(text)
+        heading, text = without_marks(raw_heading), without_marks(text)
+        if len(heading) > _MAX_HEADING:  # no name any more: its end is text
+            cut = heading.rfind(" ", 0, _MAX_HEADING) + 1 or _MAX_HEADING
+            heading, text = heading[:cut].rstrip(), f"{heading[cut:]} {text}".rstrip()
         if not heading and not text:
             passed_on += fragments
             continue

@@ -618,3 +618,11 @@ def test_pages_made_to_be_slow_come_out_bounded(html: str) -> None:
     assert len(found.sections) <= 5001
     size = sum(len(section.text) + len(section.heading) + sum(map(len, section.ids)) for section in found.sections)
     assert size + sum(len(link.text) + len(link.url) for link in found.links) <= 4 * len(html)
+
+
+def test_a_heading_too_long_to_be_a_name_goes_on_as_text() -> None:
+    """No word of an endless heading is lost: what does not fit begins the text."""
+    words = [f"word{n}" for n in range(500)]
+    (section,) = page(f"<h2 id=a>{' '.join(words)}</h2><p>end").sections
+    assert len(section.heading) <= 1000
+    assert f"{section.heading} {section.text}".split() == [*words, "end"]
