@@ -39,6 +39,8 @@ class Site:
         self._in_flight = 0
         self.latency = 0.0
         """Seconds that every reply takes."""
+        self.asked: set[str] = set()
+        """Paths of requests that came in, answered or not."""
         self.seen: list[Seen] = []
         self.most_at_once = 0
         self.robots("User-agent: *\nDisallow:\n")
@@ -115,6 +117,7 @@ class Site:
 
     def _answer(self, path: str) -> _Reply:
         with self._lock:
+            self.asked.add(path)
             self._in_flight += 1
             self.most_at_once = max(self.most_at_once, self._in_flight)
             replies = self._replies.get(path)
