@@ -5,6 +5,7 @@ missing, locked, damaged or of a newer schema, or its disk is full; 4 no seed co
 interrupted, state saved.
 """
 
+import gc
 import json
 import os
 import re
@@ -143,6 +144,10 @@ def crawl_command(**flags: Any) -> int:
         plan = preview(config)
         console.result(json.dumps(plan, indent=2) if flags["as_json"] else _plan_text(plan))
         return 0
+    # What was imported stays: the collector need not look through it again and again. And pages are many short-lived
+    # objects without cycles: looking for cycles after every 700 of them takes a twentieth of the crawl.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
     with _interrupts() as interrupts:
         report = crawl(config, on_progress=console.progress, interrupts=interrupts.count)
     from crawler.cards import summary

@@ -79,13 +79,14 @@ class Fetcher:
         self._max_size = max_size
         self._line = Line(guard)
         self._adapter = Adapter(self._line)
-        self._own_headers = headers or {}
         self._header_origins = header_origins
-        self._headers = {
+        common = {
             "User-Agent": user_agent,
             "Accept": "text/html,application/xhtml+xml,text/plain;q=0.9,*/*;q=0.1",
             "Accept-Encoding": "gzip, deflate, br, zstd",
         }
+        self._common = CaseInsensitiveDict(common)
+        self._with_own = CaseInsensitiveDict(common | (headers or {}))
 
     def get(self, url: str, *, max_size: int | None = None, any_type: bool = False) -> Response:
         """Fetches a normalised URL. Blocks until the deadline at most. Raises FetchError.
@@ -115,10 +116,7 @@ class Fetcher:
     def _send(self, url: str) -> requests.Response:
         request = requests.PreparedRequest()
         request.method, request.url = "GET", url
-        headers = self._headers
-        if self._own_headers and origin(url) in self._header_origins:
-            headers = headers | self._own_headers
-        request.headers = CaseInsensitiveDict(headers)
+        request.headers = self._with_own if origin(url) in self._header_origins else self._common
         try:
             return self._adapter.send(request, stream=True, timeout=self._timeout)
         except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
