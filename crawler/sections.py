@@ -29,7 +29,7 @@ _CHROME = (
     ":is(div, ul, section, aside, form):is([role], [hidden], [data-nosnippet], [data-pagefind-ignore], .nosearch, "
     ".footer, #footer, .sphinxsidebar, .navbar, .breadcrumbs)"
 )
-_KEPT_ROLES = {"main", "article", "document", "region", "note", "list", "table", "tabpanel", "presentation", "none"}
+_CHROME_ROLES = {"navigation", "banner", "contentinfo", "search"}
 _SECTIONING = {
     "article",
     "main",
@@ -78,7 +78,7 @@ def cut_into_sections(tree: LexborHTMLParser, permalinks: Iterable[LexborNode], 
         if node.tag in ("header", "footer"):
             if _is_of_the_whole_page(node):
                 node.decompose()
-        elif (node.attrs.get("role") or "navigation").lower() not in _KEPT_ROLES:
+        elif (role := node.attrs.get("role")) is None or "hidden" in node.attrs or role.lower() in _CHROME_ROLES:
             node.decompose()
     starts = _mark(body)
     for node in body.css(_INLINE):

@@ -626,3 +626,10 @@ def test_a_heading_too_long_to_be_a_name_goes_on_as_text() -> None:
     (section,) = page(f"<h2 id=a>{' '.join(words)}</h2><p>end").sections
     assert len(section.heading) <= 1000
     assert f"{section.heading} {section.text}".split() == [*words, "end"]
+
+
+@pytest.mark.parametrize("role", ["alert", "group", "feed", "tabpanel", "math", "main", "article", "region"])
+def test_content_with_a_role_of_its_own_is_kept(role: str) -> None:
+    """Only the roles of what surrounds a page take a part out of its text."""
+    assert "zebra" in page(f"<p>a</p><div role={role}>zebra</div>").text
+    assert "zebra" not in page(f"<p>a</p><div role={role} hidden>zebra</div>").text
