@@ -68,9 +68,10 @@ def parse(
     token, for robots directives by name. `clean=False` keeps navigation and the like in the text.
     Raises ParseError when the parser refuses the document.
     """
-    encoding = charset.encoding_of(body, content_type)
     if content_type.partition(";")[0].strip().lower() == "text/plain":
-        return _plain(body.decode(encoding, "replace").removeprefix("\ufeff"), url, encoding)
+        text, encoding = charset.decode(body, content_type)
+        return _plain(text, url, encoding)
+    encoding = charset.encoding_of(body, content_type)
     if encoding != "utf-8":  # Lexbor reads UTF-8
         body = body.decode(encoding, "replace").encode("utf-8", "replace")
     body = body.translate(None, MARKS)
