@@ -22,6 +22,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from crawler.addresses import Guard
 from crawler.errors import CrawlerError
+from crawler.urls import origin
 
 CONNECT_TIMEOUT: Final = 10.0  # seconds
 
@@ -144,6 +145,8 @@ class Adapter(HTTPAdapter):
 
     def __init__(self, line: Line) -> None:
         super().__init__(pool_connections=16, pool_maxsize=1)
+        self._home = ""
+        self._pool: HTTPConnectionPool
 
         class Plain(HTTPConnection):
             def _new_conn(self) -> socket.socket:
@@ -166,13 +169,21 @@ class Adapter(HTTPAdapter):
 
         self.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
 
-    def build_connection_pool_key_attributes(
-        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
-    ) -> Any:
-        host, tls = super().build_connection_pool_key_attributes(request, verify, cert)
-        if host["scheme"] == "https":
-            tls["ssl_context"] = _tls()
-        return host, tls
+    def get_connection_with_tls_context(self, request: Any, *_: Any, **__: Any) -> HTTPConnectionPool:
+        """The pool of the request's origin. A fetcher mostly stays with one host, and to find it costs as much as to
+        write the request. No proxy here, whatever the environment says.
+        """
+        home = origin(request.url)
+        if home != self._home:
+            scheme = home.partition(":")[0]
+            parts = {"ssl_context": _tls()} if scheme == "https" else {}
+            self._pool = self.poolmanager.connection_from_url(home, parts)
+            self._home = home
+        return self._pool
+
+    def request_url(self, request: Any, proxies: Any) -> str:
+        """The request target: the URL is normalised, so it is what follows the origin."""
+        return str(request.url)[len(origin(request.url)) :]
 
     def build_response(self, req: Any, resp: Any) -> requests.Response:
         """The reply with what is looked at here; requests would make a cookie jar and guess an encoding as well."""
