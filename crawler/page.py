@@ -74,7 +74,8 @@ def parse(
     encoding = charset.encoding_of(body, content_type)
     if encoding != "utf-8":  # Lexbor reads UTF-8
         body = body.decode(encoding, "replace").encode("utf-8", "replace")
-    body = body.translate(None, MARKS)
+    if any(mark in body for mark in MARKS):
+        body = body.translate(None, MARKS)
     body = body.replace(b"<!-- -->", b"")  # React puts these inside words; any other comment ends a word
     try:
         # WO_EVENTS (1): no mutation events, which only serve scripts and cost time.
@@ -97,7 +98,7 @@ def _from_tree(tree: LexborHTMLParser, url: str, encoding: str, agent: str, clea
     links, permalinks = _links(tree, base, refresh)
     canonical = tree.css_first("link[rel=canonical][href]")
     root = tree.root
-    lang = (root.attrs.get("lang") or root.attrs.get("xml:lang") or "") if root is not None else ""
+    lang = (root.attributes.get("lang") or root.attributes.get("xml:lang") or "") if root is not None else ""
     title_node = tree.css_first("head > title") or tree.css_first("title")
     title = words_of(title_node.text()) if title_node else ""
 
@@ -114,7 +115,7 @@ def _from_tree(tree: LexborHTMLParser, url: str, encoding: str, agent: str, clea
         links=links,
         description=(metas.get("description", "") or metas.get("og:description", ""))[:_MAX_DESCRIPTION],
         lang=re.split("[-_]", lang.strip().lower(), maxsplit=1)[0][:8],
-        canonical=(normalize(canonical.attrs.get("href") or "", base) or "") if canonical else "",
+        canonical=(normalize(canonical.attributes.get("href") or "", base) or "") if canonical else "",
         robots=directives(metas.get("robots", "")) | directives(metas.get(agent.lower(), "")),
         encoding=encoding,
     )
@@ -131,7 +132,7 @@ def _metas(tree: LexborHTMLParser) -> tuple[dict[str, str], str]:
     found: dict[str, str] = {}
     refresh = ""
     for node in tree.head.css("meta[content]") if tree.head is not None else ():
-        attrs = node.attrs
+        attrs = node.attributes
         content = attrs.get("content") or ""
         if (attrs.get("http-equiv") or "").lower() == "refresh":
             match = _REFRESH.match(content.strip())
@@ -144,7 +145,7 @@ def _metas(tree: LexborHTMLParser) -> tuple[dict[str, str], str]:
 def _base(tree: LexborHTMLParser, url: str) -> str:
     """What relative links are relative to: the first valid `<base href>`, or the page's own URL."""
     for node in tree.head.css("base[href]") if tree.head is not None else ():
-        if base := normalize(node.attrs.get("href") or "", url):
+        if base := normalize(node.attributes.get("href") or "", url):
             return base
     return url
 
@@ -160,7 +161,7 @@ def _links(tree: LexborHTMLParser, base: str, refresh: str) -> tuple[tuple[Link,
     budget = _MAX_LINK_WORDS
     folder = base.partition("?")[0].rpartition("/")[0] + "/"
     for node in tree.css("a[href], area[href], frame[src], iframe[src]"):
-        attrs = node.attrs
+        attrs = node.attributes
         reference = attrs.get("href") or attrs.get("src") or ""
         words = node.text() if budget > 0 else ""
         budget -= len(words)

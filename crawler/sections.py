@@ -16,6 +16,7 @@ _MAX_HEADING = 1_000  # characters; long, for the signatures of functions
 _MAX_TERM = 100  # characters of a lead term; longer ones are sentences
 _MAX_INNER = 20_000  # elements that are looked at within all headings of a page
 _MAX_WORD = 200  # characters; what is longer is data, not a word, and is cut out
+_PIECE = _MAX_WORD // 2
 
 # Control characters, which HTML does not allow in a document, and ASCII, so that a text does not get wider by them.
 _START, _HEADING_END, _TERM, _TERM_END = "\x01", "\x02", "\x03", "\x04"
@@ -78,7 +79,9 @@ def cut_into_sections(tree: LexborHTMLParser, permalinks: Iterable[LexborNode], 
         if node.tag in ("header", "footer"):
             if _is_of_the_whole_page(node):
                 node.decompose()
-        elif (role := node.attrs.get("role")) is None or "hidden" in node.attrs or role.lower() in _CHROME_ROLES:
+            continue
+        attrs = node.attributes
+        if (role := attrs.get("role")) is None or "hidden" in attrs or role.lower() in _CHROME_ROLES:
             node.decompose()
     starts = _mark(body)
     for node in body.css(_INLINE):
@@ -110,7 +113,7 @@ def _mark(body: LexborNode) -> list[tuple[int, tuple[str, ...]]]:
                 node.insert_child(_TERM_END)
             continue
         if tag == "a":
-            attrs = node.attrs
+            attrs = node.attributes
             fragment = attrs.get("id") or attrs.get("name") or ""
             if not _is_name(fragment) or _GENERATED_ID.fullmatch(fragment) or _inside_start(node):
                 continue
@@ -152,10 +155,10 @@ def _is_name(fragment: str) -> bool:
 
 def _fragments_in(node: LexborNode, inner: list[LexborNode]) -> Iterator[str]:
     """The node's own id, then the ids and names of the anchors inside it."""
-    if own := node.attrs.get("id"):
+    if own := node.attributes.get("id"):
         yield own
     for anchor in inner:
-        attrs = anchor.attrs
+        attrs = anchor.attributes
         if fragment := attrs.get("id") or attrs.get("name"):
             yield fragment
 
@@ -165,13 +168,13 @@ def _fragments_around(heading: LexborNode) -> Iterator[str]:
     before = heading.prev
     while before is not None and (before.tag in ("a", "span") or _is_blank(before)):
         if before.is_element_node:
-            attrs = before.attrs
+            attrs = before.attributes
             if not before.text().strip() and (fragment := attrs.get("id") or attrs.get("name")):
                 yield fragment
         before = before.prev
     parent = heading.parent
     is_first = before is None and parent is not None and parent.tag in ("section", "div", "article", "header")
-    if is_first and parent is not None and (fragment := parent.attrs.get("id")):
+    if is_first and parent is not None and (fragment := parent.attributes.get("id")):
         yield fragment
 
 
@@ -225,7 +228,8 @@ def without_marks(text: str) -> str:
 
 def words_of(text: str) -> str:
     """The text with single spaces between its words, without what is too long to be a word."""
-    words = text.split()
-    if words and max(map(len, words)) > _MAX_WORD:
-        words = [word for word in words if len(word) <= _MAX_WORD]
-    return " ".join(words)
+    spaced = " ".join(text.split())
+    # A longer word would fill one of these pieces; to look at each word would take longer than to find all words.
+    if any(" " not in spaced[at : at + _PIECE] for at in range(0, len(spaced) - _PIECE, _PIECE)):
+        return " ".join(word for word in spaced.split(" ") if len(word) <= _MAX_WORD)
+    return spaced

@@ -181,7 +181,7 @@ class Adapter(HTTPAdapter):
             self._home = home
         return self._pool
 
-    def request_url(self, request: Any, proxies: Any) -> str:
+    def request_url(self, request: Any, _proxies: Any) -> str:
         """The request target: the URL is normalised, so it is what follows the origin."""
         return str(request.url)[len(origin(request.url)) :]
 

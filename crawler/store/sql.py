@@ -42,10 +42,13 @@ SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->
     value->>10 FROM json_each(?)
 """
 
+# The texts come end to end in one blob, and rows say where in it theirs are: text is most of what is stored, and need
+# not be escaped and unescaped on its way.
 SECTIONS = """
 INSERT INTO sections(page, "order", level, anchor, title, heading, ids, terms, text)
-SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8
-FROM json_each(?)
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7,
+    CAST(substr(:texts, value->>8, value->>9) AS TEXT)
+FROM json_each(:sections)
 """
 
 # The depths of fetched URLs as they are in the file, which may be smaller than when the URLs were handed out.
@@ -106,17 +109,38 @@ SELECT json_group_array(json_array(id, url, depth, redirects)) FROM (
     ORDER BY urls.depth, urls.id LIMIT :room)
 """
 
+# Which section each fragment of a page opens; none opens its first. Ids are separated by spaces, and mostly alone.
+PLACES = (
+    "CREATE TEMP TABLE places(page INT, fragment TEXT, section INT, PRIMARY KEY (page, fragment)) WITHOUT ROWID",
+    """
+INSERT INTO temp.places
+SELECT page, ids, id FROM sections WHERE ids <> '' AND instr(ids, ' ') = 0
+UNION ALL
+SELECT page, json_each.value, named.id
+FROM (SELECT id, page,
+        '["' || replace(replace(replace(ids, '\\', '\\\\'), '"', '\\"'), ' ', '","') || '"]' AS names
+    FROM sections WHERE instr(ids, ' ') > 0) AS named, json_each(CASE WHEN json_valid(names) THEN names ELSE '[]' END)
+UNION ALL
+SELECT page, '', id FROM sections WHERE "order" = 0 AND ids <> ''
+ON CONFLICT DO UPDATE SET section = min(section, excluded.section)
+""",
+)
+
 # Texts of the links that point to each section, where they call it something that it does not call itself. Texts that
 # point to more than ten pages ("next", "top") say nothing. CROSS JOIN fixes the order of the loops: a planner that goes
 # by statistics from when the file was small makes them quadratic.
-PLACES = """
-CREATE TEMP TABLE places AS
-SELECT sections.page, json_each.value AS fragment, min(sections.id) AS section
-FROM (SELECT id, page, '["' || replace(replace(replace(ids, '\\', '\\\\'), '"', '\\"'), ' ', '","') || '"]' AS names
-    FROM sections) AS sections, json_each(CASE WHEN json_valid(names) THEN names ELSE '[]' END)
-GROUP BY 1, 2
-UNION ALL SELECT page, '', id FROM sections WHERE "order" = 0 AND ids <> ''
+LINK_TEXTS = """
+WITH telling AS MATERIALIZED (SELECT links.text, json_group_array(DISTINCT section) AS told
+    FROM links CROSS JOIN temp.places ON places.page = links.target AND places.fragment = links.fragment
+    WHERE links.text <> '' AND source <> target GROUP BY links.text HAVING count(DISTINCT target) <= 10)
+INSERT INTO called(section, links)
+SELECT sections.id, group_concat(telling.text, ' · ')
+FROM telling CROSS JOIN json_each(telling.told) CROSS JOIN sections ON sections.id = json_each.value
+WHERE instr(lower(sections.heading || ' ' || sections.ids || ' ' || sections.title),
+    lower(rtrim(telling.text, '()'))) = 0
+GROUP BY sections.id
 """
+
 RETRIED = """
 UPDATE urls SET state = 'queued', reason = '', detail = '' WHERE state IN ('failed', 'skipped')
     AND reason IN (SELECT value FROM json_each(?))
@@ -151,18 +175,4 @@ ROBOTS = """
 INSERT INTO hosts SELECT value->>0, value->>1, value->>2, value->>3, value->>4 FROM json_each(?) WHERE true
 ON CONFLICT(origin) DO UPDATE SET robots_status = excluded.robots_status, robots_detail = excluded.robots_detail,
     robots_txt = excluded.robots_txt, robots_at = excluded.robots_at
-"""
-
-LINK_TEXTS = """
-WITH said AS MATERIALIZED (SELECT target, fragment, text FROM links WHERE text <> '' AND source <> target
-    GROUP BY text, target, fragment),
-telling AS MATERIALIZED (SELECT text FROM said GROUP BY text HAVING count(DISTINCT target) <= 10),
-pointed AS (SELECT places.section, group_concat(said.text, ' · ') AS texts
-    FROM telling CROSS JOIN said ON said.text = telling.text
-    CROSS JOIN temp.places ON places.page = said.target AND places.fragment = said.fragment
-    CROSS JOIN sections ON sections.id = places.section
-    WHERE instr(lower(sections.heading || ' ' || sections.ids || ' ' || sections.title),
-        lower(rtrim(said.text, '()'))) = 0
-    GROUP BY places.section)
-INSERT INTO called(section, links) SELECT section, texts FROM pointed
 """

@@ -118,7 +118,7 @@ class SqliteStore:
                 run(f"DELETE FROM {table} WHERE {key} IN {replaced}", (_json(batch.replaced),))
             if batch.pages:
                 run(sql.PAGES, (_json(batch.pages),))
-                run(sql.SECTIONS, (_json(batch.sections),))
+                run(sql.SECTIONS, {"sections": _json(batch.sections), "texts": b"".join(batch.texts)})
             if batch.links:
                 run(sql.TARGETS, {"targets": _json(batch.targets), "deepest": self._deepest, "now": _now()})
                 run(sql.PLACES_OF_TARGETS, (_json(batch.target_urls),))
@@ -154,8 +154,8 @@ class SqliteStore:
             for table, key in sql.OF_A_PAGE:
                 run(f"DELETE FROM {table} WHERE {key} IN ({sql.UNREACHED})")
             run("DELETE FROM called")
-            run(sql.PLACES)
-            run("CREATE INDEX temp.places_by_fragment ON places(page, fragment)")
+            for statement in sql.PLACES:
+                run(statement)
             run(sql.LINK_TEXTS)
             run("DROP TABLE temp.places")
             run("INSERT INTO called_fts(called_fts) VALUES ('rebuild')")
@@ -215,6 +215,9 @@ class _Rows:
         self.outcomes: list[tuple[Any, ...]] = []
         self.pages: list[tuple[Any, ...]] = []
         self.sections: list[tuple[Any, ...]] = []
+        self.texts: list[bytes] = []
+        """Of the sections, in UTF-8."""
+        self._text_bytes = 0
         self.links: list[tuple[Any, ...]] = []
         self._places: dict[str, int] = {}
         self._best: dict[str, _Target] = {}
@@ -235,20 +238,14 @@ class _Rows:
                 (o.id, o.url, page.title, page.description, page.lang, host(o.url), o.fetched_at, page.canonical,
                  page.encoding, " ".join(sorted(page.robots)), fields)
             )  # fmt: skip
-            self.sections.extend(
-                (
-                    o.id,
-                    order,
-                    s.level,
-                    s.anchor,
-                    page.title,
-                    s.heading,
-                    " ".join(s.ids),
-                    " · ".join(s.terms),
-                    s.text,
-                )
-                for order, s in enumerate(page.sections)
-            )
+            for order, s in enumerate(page.sections):
+                text = s.text.encode()
+                self.sections.append(
+                    (o.id, order, s.level, s.anchor, page.title, s.heading, " ".join(s.ids), " · ".join(s.terms),
+                     self._text_bytes + 1, len(text))
+                )  # fmt: skip
+                self.texts.append(text)
+                self._text_bytes += len(text)
         for edge in o.edges:
             place = self._places.setdefault(edge.url, len(self._places))
             self.links.append((o.id, place, edge.fragment, edge.text, edge.rel, edge.hops))
