@@ -118,6 +118,8 @@ class Frontier:
                 now = self._clock()
                 self._wake(now)
                 if (task := self._next(now)) is not None:
+                    if self._ready:  # who takes wakes the next, if there is more
+                        self._changed.notify()
                     return task
                 self._starving = True
                 self._changed.wait(self._until_next(now))
@@ -125,7 +127,10 @@ class Frontier:
             return None
 
     def give_back(self, task: Task, *, requested: bool = True) -> None:
-        """Frees the slot that the task held. Its host rests from now on for its delay, if anything was requested."""
+        """Frees the slot that the task held. Its host rests from now on for its delay, if anything was requested.
+
+        Wakes nobody: the caller comes to take next, and needs no other thread to do what it can do itself.
+        """
         with self._changed:
             now = self._clock()
             host = self._hosts[task.host]
@@ -134,7 +139,6 @@ class Frontier:
                 host.rested_at = max(host.rested_at, now + host.delay)
             host.ready_at = max(host.ready_at if requested or host.in_use else 0.0, host.rested_at)
             self._offer(host, now)
-            self._changed.notify()
 
     def admit(self, task: Task, rules: Rules, agent: str) -> None:
         """The rules that a robots task brought; the URLs of that origin are on offer from then on."""
