@@ -96,7 +96,7 @@ def _from_tree(tree: LexborHTMLParser, url: str, encoding: str, agent: str, clea
     metas, refresh = _metas(tree)
     base = _base(tree, url)
     links, permalinks = _links(tree, base, refresh)
-    canonical = tree.css_first("link[rel=canonical][href]")
+    canonical = tree.head.css_first("link[rel=canonical][href]") if tree.head is not None else None
     root = tree.root
     lang = (root.attributes.get("lang") or root.attributes.get("xml:lang") or "") if root is not None else ""
     title_node = tree.css_first("head > title") or tree.css_first("title")

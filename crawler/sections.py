@@ -75,7 +75,7 @@ def cut_into_sections(tree: LexborHTMLParser, permalinks: Iterable[LexborNode], 
         return ()
     for node in permalinks:
         node.decompose()
-    for node in body.css(f"{_NO_TEXT}, {_CHROME}" if clean else _NO_TEXT):
+    for node in body.css(f":is({_NO_TEXT}, {_CHROME})" if clean else _NO_TEXT):  # in :is() a sixth faster
         if node.tag in ("header", "footer"):
             if _is_of_the_whole_page(node):
                 node.decompose()
