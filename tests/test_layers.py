@@ -17,6 +17,7 @@ LAYERS = [
     ["pipeline"],
     ["console"],
     ["cards"],
+    ["shell"],
     ["cli"],
     ["__main__"],
 ]
@@ -27,7 +28,7 @@ HOMES = {
     "bs4": {"fields"},
     "soupsieve": {"fields"},
     "charset_normalizer": {"charset"},
-    "click": {"cli"},
+    "click": {"cli", "shell"},
     "protego": {"robots"},
     "publicsuffixlist": {"urls"},
     "requests": {"fetch", "transport"},
