@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from crawler.errors import IndexFileError
+from crawler.store.migrations import ALIAS_INDEX, ALIKE_INDEXES, migrate
 
 APPLICATION_ID: Final = 0x6372776C  # "crwl", in the header of the file: PRAGMA application_id
-VERSION: Final = 1  # of the schema: PRAGMA user_version
+VERSION: Final = 2  # of the schema: PRAGMA user_version
 
 MINIMUM_SQLITE: Final = (3, 38, 0)  # UPDATE … FROM, ->> on JSON
 
@@ -58,9 +59,12 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     connection: sqlite3.Connection | None = None
     try:
         connection = sqlite3.connect(path.absolute(), check_same_thread=False, isolation_level=None)
-        if not connection.execute("PRAGMA user_version").fetchone()[0]:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if not version:
             connection.execute(f"PRAGMA page_size = {_PAGE_SIZE}")
             _create(connection)
+        elif version < VERSION:
+            migrate(connection, version, VERSION)
         for pragma in _WRITER_PRAGMAS:
             connection.execute(pragma)
     except (sqlite3.Error, UnicodeDecodeError) as error:
@@ -72,9 +76,11 @@ def connect_writer(path: Path) -> sqlite3.Connection:
 
 def connect_reader(path: Path) -> sqlite3.Connection:
     """A connection that cannot write, whatever happens. Raises IndexFileError."""
-    check(path)
-    if not path.exists() or path.stat().st_size == 0:
+    version = check(path)
+    if not version:
         raise IndexFileError(f"{path}: there is no index yet", "crawl first: crawl --seed URL --depth 2")
+    if version < VERSION:
+        raise IndexFileError(f"{path}: is of schema {version}, from an older crawler", "upgrade it: crawl doctor")
     try:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
         for pragma in _READER_PRAGMAS:
@@ -85,8 +91,10 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def check(path: Path) -> None:
-    """Raises IndexFileError unless the path is free, empty, or an index file that this version can read.
+def check(path: Path) -> int:
+    """The version of the schema of an index file, 0 for a path that is free or a file that is empty.
+
+    Raises IndexFileError for anything else, and for a newer schema than this program knows.
 
     Looks at the 100 bytes of the SQLite file header (https://sqlite.org/fileformat2.html) and changes nothing.
     """
@@ -99,7 +107,7 @@ def check(path: Path) -> None:
     except FileNotFoundError:
         if not path.parent.is_dir():
             raise IndexFileError(f"{path}: the folder {path.parent} does not exist", another) from None
-        return
+        return 0
     except IsADirectoryError:
         raise IndexFileError(f"{path}: is a directory", another) from None
     except (OSError, ValueError) as error:
@@ -107,7 +115,7 @@ def check(path: Path) -> None:
             f"{path}: cannot be opened: {getattr(error, 'strerror', None) or error}", another
         ) from error
     if not header:
-        return
+        return 0
     if len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
         raise IndexFileError(f"{path}: is not a SQLite file", another)
     version, application = int.from_bytes(header[60:64], "big"), int.from_bytes(header[68:72], "big")
@@ -115,6 +123,7 @@ def check(path: Path) -> None:
         raise IndexFileError(f"{path}: is another program's SQLite file", another)
     if version > VERSION:
         raise IndexFileError(f"{path}: is of schema {version}, newer than this crawler's {VERSION}", "upgrade crawler")
+    return version
 
 
 def _create(connection: sqlite3.Connection) -> None:
@@ -144,10 +153,14 @@ def _create(connection: sqlite3.Connection) -> None:
                 "content_type": str,
                 "etag": str,
                 "last_modified": str,
+                "same_as": int,  # the URL whose page has the very same body and stands for both
+                "visits": int,  # how often it has answered
+                "changes": int,  # how often its text was another one than the time before
+                "due_at": str,  # when to look again
             },
             pk="id",
-            not_null={"url", "host", "state", "redirects"},
-            defaults={"redirects": 0},
+            not_null={"url", "host", "state", "redirects", "visits", "changes"},
+            defaults={"redirects": 0, "visits": 0, "changes": 0},
         )
         db.table("urls").create_index(["url"], unique=True, index_name="urls_by_url")
         # Holds only what waits, so it stays as small as the queue.
@@ -165,12 +178,22 @@ def _create(connection: sqlite3.Connection) -> None:
                 "encoding": str,
                 "robots": str,
                 "fields": str,  # JSON of the fields of your own
+                "changed_at": str,  # when its text was first seen as it is
+                "body_hash": str,
+                "text_hash": str,
+                "sketch": int,  # for pages that are alike; NULL for a page of few words
+                "similar_to": int,  # the page that stands for those that are alike; NULL while not compared
             },
             pk="id",
             not_null={"url", "title"},
         )
         db.table("pages").create_index(["url"], unique=True, index_name="pages_by_url")
         db.execute("CREATE INDEX pages_by_title ON pages(title COLLATE NOCASE)")
+        db.table("pages").create_index(["body_hash"], index_name="pages_by_body")
+        for statement in (ALIAS_INDEX, *ALIKE_INDEXES):
+            db.execute(statement)
+        # What a page said before its last change, compressed by zlib.
+        db.table("versions").create({"page": int, "fetched_at": str, "text": bytes}, pk="page")
         db.table("sections").create(
             {
                 "id": int,
