@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from crawler.hits import Results as Results
     from crawler.hits import search as search
     from crawler.pipeline import crawl as crawl
+    from crawler.pipeline import update as update
     from crawler.report import Progress as Progress
     from crawler.report import Report as Report
 
@@ -39,6 +40,7 @@ _HOME = {
     "UsageError": "errors",
     "crawl": "pipeline",
     "search": "hits",
+    "update": "pipeline",
 }
 
 __all__ = [
@@ -53,6 +55,7 @@ __all__ = [
     "UsageError",
     "crawl",
     "search",
+    "update",
 ]
 
 

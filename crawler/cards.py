@@ -96,6 +96,8 @@ def summary(report: Report, db: str) -> str:
         speed = f"{report.seconds:.1f} s ({rate:.1f} pages/s, {size(report.bytes)})"
         total = f"{_count(report.pages, 'page')} in {db}"
         lines.append(f"{done} {_count(report.indexed, 'page')} in {speed}; {total}.")
+    if report.duplicates:
+        lines.append(f"{_count(report.duplicates, 'URL')} more show the very same as a page of these.")
     if report.reasons:
         why = [f"{count} {_REASONS.get(reason, reason)}" for reason, count in list(report.reasons.items())[:8]]
         lines.append("Not indexed: " + ", ".join(why) + ".")
@@ -106,6 +108,19 @@ def summary(report: Report, db: str) -> str:
     if report.pages:
         lines.append(f"next: crawl search TERM{'' if db == 'crawl.db' else f' --db {db}'}")
     return "\n".join(map(printable, lines))
+
+
+def updated(report: Report) -> str:
+    """What an update found; the first line is counts alone."""
+    changes = report.changes
+    lines = [", ".join(f"{changes[verdict]} {verdict}" for verdict in ("new", "changed", "gone", "same"))]
+    if report.interrupted:
+        lines.append(f"Interrupted, {_count(report.queued, 'URL')} still to visit: the same command goes on from here.")
+    elif not report.fetched:
+        lines.append("Nothing is due yet. To visit everything again: crawl update --older-than 0")
+    elif report.failed:
+        lines.append(f"{_count(report.failed, 'URL')} failed; what was indexed of them stays.")
+    return "\n".join(lines)
 
 
 def _count(number: int, noun: str) -> str:

@@ -88,21 +88,25 @@ class Fetcher:
         self._common = CaseInsensitiveDict(common)
         self._with_own = CaseInsensitiveDict(common | (headers or {}))
 
-    def get(self, url: str, *, max_size: int | None = None, any_type: bool = False) -> Response:
+    def get(
+        self, url: str, *, max_size: int | None = None, any_type: bool = False, validators: tuple[str, str] = ("", "")
+    ) -> Response:
         """Fetches a normalised URL. Blocks until the deadline at most. Raises FetchError.
 
         The body is read only of a 2xx reply that is HTML or plain text, or of whatever type with `any_type`.
+        `validators` are ETag and Last-Modified of a copy that we have: if it is still right, the status is 304
+        (RFC 9110 §13.1).
         """
         started = time.monotonic()
         most = max_size or self._max_size
         self._line.open(started + self._timeout, most + _OVERHEAD)
         try:
-            reply = self._send(url)
+            reply = self._send(url, validators)
         except FetchError as error:
             # A kept connection that the server had closed meanwhile says nothing about the server.
             if error.reason != "connect-error" or self._line.connected:
                 raise
-            reply = self._send(url)
+            reply = self._send(url, validators)
         try:
             status, headers = reply.status_code, reply.headers
             if not 200 <= status < 300:
@@ -113,10 +117,15 @@ class Fetcher:
             self._let_go(reply)
         return Response(url, status, headers, body, kind, truncated, time.monotonic() - started)
 
-    def _send(self, url: str) -> requests.Response:
+    def _send(self, url: str, validators: tuple[str, str]) -> requests.Response:
         request = requests.PreparedRequest()
         request.method, request.url = "GET", url
         request.headers = self._with_own if origin(url) in self._header_origins else self._common
+        if any(validators):
+            request.headers = request.headers.copy()
+            for name, value in zip(("If-None-Match", "If-Modified-Since"), validators, strict=True):
+                if value:
+                    request.headers[name] = value
         try:
             return self._adapter.send(request, stream=True, timeout=self._timeout)
         except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:

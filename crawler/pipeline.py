@@ -18,10 +18,10 @@ from typing import Any, Final
 
 from crawler.addresses import Guard, is_loopback
 from crawler.config import Config
-from crawler.errors import UsageError
+from crawler.errors import IndexFileError, UsageError
 from crawler.frontier import HOST_SHARE, Frontier, Pace, Task
 from crawler.report import Progress, Report, Tally
-from crawler.store import Outcome, Queued, RobotsReply, Store, open_store
+from crawler.store import Outcome, Queued, Revisit, RobotsReply, Store, open_store, stored_rules
 from crawler.urls import Scope, host, hostname, origin
 from crawler.visit import Visitor
 
@@ -118,11 +118,11 @@ def _store(ring: Ring, batch: list[Item]) -> None:
     # What the store says and what the frontier learns must not be overtaken by another indexer's, or a URL that was
     # read as waiting could be handed out after it is done. SQLite has one writer anyway.
     with ring.writing:
-        urls, found = ring.store.commit(outcomes, robots, _ROOM)
+        urls, found, changes = ring.store.commit(outcomes, robots, _ROOM)
         pages = sum(outcome.page is not None for outcome in outcomes)
         ring.frontier.settle([outcome.id for outcome in outcomes], urls, found, pages)
         refill(ring)
-    ring.tally.add(outcomes)
+    ring.tally.add(outcomes, changes)
 
 
 def refill(ring: Ring) -> None:
@@ -134,15 +134,16 @@ def refill(ring: Ring) -> None:
 def crawl(
     config: Config,
     *,
+    revisit: Revisit | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     interrupts: Callable[[], int] | None = None,
 ) -> Report:
     """Crawls from the seeds of the configuration into its index file, and returns when the crawl is over.
 
-    Blocks. A crawl that was interrupted or killed goes on where it was. `on_progress` is called in this thread a few
-    times a second. The first Ctrl-C (or the first count of `interrupts`, for a program with signal handlers of its
-    own) takes no more URLs and finishes those under way; the second gives those up, and still saves what is queued;
-    the third is raised as KeyboardInterrupt.
+    Blocks. A crawl that was interrupted or killed goes on where it was. `revisit` asks again for what was fetched
+    before, as `update` does. `on_progress` is called in this thread a few times a second. The first Ctrl-C (or the
+    first count of `interrupts`, for a program with signal handlers of its own) takes no more URLs and finishes those
+    under way; the second gives those up, and still saves what is queued; the third is raised as KeyboardInterrupt.
     Raises UsageError without seeds, IndexFileError when the file cannot be used, and whatever else ends a crawl; then
     all threads are joined and what was committed is safe.
     """
@@ -150,7 +151,7 @@ def crawl(
         raise _no_seed()
     store = open_store(Path(config.db))
     try:
-        resumed = store.begin(_rules(config), config.seeds, fresh=config.fresh)
+        resumed = store.begin(_rules(config), config.seeds, fresh=config.fresh, revisit=revisit)
         before = store.totals(config.seeds)
         frontier = Frontier(_pace_of(config), waiting=before.queued, max_pages=config.max_pages)
         ring = Ring(config, frontier, store)
@@ -173,6 +174,29 @@ def crawl(
         return report
     finally:
         store.close()
+
+
+def update(
+    config: Config,
+    *,
+    before: str | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    interrupts: Callable[[], int] | None = None,
+) -> Report:
+    """Crawls again, by the seeds, depth and scope of the last crawl, what is due; or what was last fetched `before`.
+
+    Asks with the validators that servers gave (ETag, Last-Modified). `before` is a time in ISO 8601, UTC. Everything
+    else is as for `crawl`, and as `config` says. Raises IndexFileError when nothing was crawled yet.
+    """
+    path = Path(config.db)
+    rules = stored_rules(path)
+    if rules is None:
+        raise IndexFileError(f"{path}: there is nothing to update", "crawl first: crawl --seed URL --depth 2")
+    seeds, include, exclude = (tuple(rules[name]) for name in ("seeds", "include", "exclude"))
+    config = replace(
+        config, seeds=seeds, depth=rules["depth"], scope=rules["scope"], include=include, exclude=exclude, fresh=False
+    )
+    return crawl(config, revisit=Revisit(before), on_progress=on_progress, interrupts=interrupts)
 
 
 def preview(config: Config) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """How far a crawl is, and what it came to: the numbers that the ring keeps and the faces show."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
@@ -22,6 +22,10 @@ class Progress:
     seconds: float = 0.0
     host: str = ""
     """The host of the last page."""
+    new: int = 0
+    changed: int = 0
+    gone: int = 0
+    same: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,10 @@ class Report:
     indexed: int
     """Pages indexed in this run."""
     bytes: int
+    duplicates: int
+    """URLs that show the very same as a page that is indexed under another URL."""
+    changes: dict[str, int]
+    """How many pages this run found to be `new`, `changed`, `gone` or the `same` as before."""
     seconds: float
     interrupted: bool
     resumed: bool
@@ -62,6 +70,8 @@ class Report:
             fetched=run.fetched,
             indexed=run.pages,
             bytes=run.bytes,
+            duplicates=totals.duplicates,
+            changes={"new": run.new, "changed": run.changed, "gone": run.gone, "same": run.same},
             seconds=round(seconds, 3),
             interrupted=interrupted,
             resumed=resumed,
@@ -80,7 +90,7 @@ class Tally:
         self._lock = threading.Lock()
         self._progress = Progress()
 
-    def add(self, outcomes: Iterable[Outcome]) -> None:
+    def add(self, outcomes: Iterable[Outcome], changes: Mapping[str, int]) -> None:
         some = list(outcomes)
         with self._lock:
             now = self._progress
@@ -92,6 +102,7 @@ class Tally:
                 skipped=now.skipped + sum(o.state == "skipped" for o in some),
                 bytes=now.bytes + sum(o.size for o in some),
                 host=host(some[-1].url) if some else now.host,
+                **{verdict: getattr(now, verdict) + count for verdict, count in changes.items()},
             )
 
     def progress(self) -> Progress:

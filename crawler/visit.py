@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final, NamedTuple
@@ -11,6 +12,7 @@ from crawler import fields
 from crawler.addresses import Guard
 from crawler.config import Config
 from crawler.fetch import Fetcher, Response
+from crawler.fingerprint import digest, sketch
 from crawler.frontier import Task
 from crawler.page import Page, ParseError, directives, parse
 from crawler.robots import MAX_BYTES, MAX_REDIRECTS, Rules
@@ -90,7 +92,8 @@ class Visitor:
                         _outcome(task, _failed(task.rules.code), task.rules.code, task.rules.reason), requested=False
                     )
                 return Visited(_outcome(task, "skipped", "robots"), requested=False)
-            return self._judged(task, self._fetcher.get(task.url.url))
+            validators = task.url.etag, task.url.last_modified
+            return self._judged(task, self._fetcher.get(task.url.url, validators=validators), any(validators))
         except FetchError as error:
             again = _backoff(task.attempts) if error.transient else None
             return Visited(_outcome(task, _failed(error.reason), error.reason, error.detail), again)
@@ -99,7 +102,9 @@ class Visitor:
         except Exception as error:  # noqa: BLE001
             return Visited(_outcome(task, "failed", "internal-error", repr(error)[:500]))
 
-    def _judged(self, task: Task, reply: Response) -> Visited:
+    def _judged(self, task: Task, reply: Response, conditional: bool) -> Visited:
+        if reply.status == 304 and conditional:
+            return Visited(_outcome(task, "done", reply=reply, unchanged=True))
         if reply.location is not None:
             return Visited(self._redirected(task, reply))
         if not 200 <= reply.status < 300:
@@ -126,7 +131,9 @@ class Visitor:
         picked = self._config.fields_of(url)
         values = fields.extract(reply.body, page.encoding, picked) if picked and reply.kind == "html" else None
         reason = "cut-at-max-size" if reply.truncated else ""
-        return _outcome(task, "done", reason, reply=reply, edges=edges, page=page, values=values)
+        outcome = _outcome(task, "done", reason, reply=reply, edges=edges, page=page, values=values)
+        text = page.text
+        return replace(outcome, body_hash=digest(reply.body), text_hash=digest(text.encode()), sketch=sketch(text))
 
     def _edges(self, page: Page, *, follow: bool) -> Iterator[Edge]:
         """The outlinks with a verdict each; a URL is judged once, however often the page links to it."""
@@ -169,6 +176,7 @@ def _outcome(
     edges: tuple[Edge, ...] = (),
     page: Page | None = None,
     values: dict[str, fields.Value] | None = None,
+    unchanged: bool = False,
 ) -> Outcome:
     header: Mapping[str, str] = reply.headers if reply else {}
     return Outcome(
@@ -186,6 +194,7 @@ def _outcome(
         content_type=header.get("Content-Type", "")[:200],
         etag=header.get("ETag", "")[:500],
         last_modified=header.get("Last-Modified", "")[:100],
+        unchanged=unchanged,
         page=page,
         fields=values,
         edges=edges,

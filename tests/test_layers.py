@@ -8,10 +8,12 @@ import crawler
 # From the bottom to the top; a module may import those that stand in a row above its own in this list.
 LAYERS = [
     ["__init__"],  # the version; what else it names is loaded on first use
-    ["errors", "urls", "addresses", "charset"],
+    ["errors", "urls", "addresses", "charset", "fingerprint"],
     ["transport", "sections"],
     ["fields", "robots", "page", "fetch", "query"],
-    ["config", "store", "store.schema", "store.owner", "store.sql"],
+    ["config", "store", "store.migrations", "store.owner"],
+    ["store.schema", "store.sql"],
+    ["store.rows"],
     ["store.sqlite", "frontier", "hits"],
     ["report", "visit"],
     ["pipeline"],

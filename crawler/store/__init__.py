@@ -1,6 +1,6 @@
 """The durable side of the ring, behind one small protocol, and the values that cross it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
@@ -20,6 +20,9 @@ class Queued(NamedTuple):
     """Hops from the nearest seed when it was handed out."""
     redirects: int
     """Redirects in a row that led here."""
+    etag: str = ""
+    """Of the stored page, to ask whether it has changed (RFC 9110 §13); empty when nothing is stored."""
+    last_modified: str = ""
 
 
 class Edge(NamedTuple):
@@ -56,8 +59,14 @@ class Outcome:
     last_modified: str = ""
     redirects: int = 0
     """Redirects in a row that led to this URL."""
+    unchanged: bool = False
+    """Whether the server says that what is stored is still right."""
     page: "Page | None" = None
     """The document to index; None when there is none, or it is not to be indexed."""
+    body_hash: str = ""
+    """Digests of the body and of the main text of `page`, and a sketch of the latter; empty when they are not known."""
+    text_hash: str = ""
+    sketch: int | None = None
     fields: dict[str, Any] | None = None
     edges: tuple[Edge, ...] = ()
 
@@ -73,11 +82,22 @@ class RobotsReply:
     fetched_at: str
 
 
+class Revisit(NamedTuple):
+    """Which of the URLs that were fetched before are fetched again."""
+
+    before: str | None = None
+    """Those whose last visit was not after this time (ISO 8601, UTC); None for those that are due."""
+
+
 class Handed(NamedTuple):
-    """URLs that a commit found to be new, and how many it found in all, those left out for want of room included."""
+    """What a commit came to."""
 
     urls: list[Queued]
+    """URLs that it found to be new."""
     found: int
+    """How many it found in all, those left out for want of room included."""
+    changes: Mapping[str, int] = {}
+    """How many pages are `new`, `changed`, `gone` or the `same`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +109,8 @@ class Totals:
     failed: int = 0
     skipped: int = 0
     gone: int = 0
+    duplicates: int = 0
+    """URLs that show what another page shows."""
     reasons: dict[str, int] = field(default_factory=dict)
     seeds: dict[str, str] = field(default_factory=dict)
     """What became of each seed: its state, reason and detail, joined by `: `."""
@@ -97,7 +119,10 @@ class Totals:
 class Store(Protocol):
     """What the ring needs of its durable side. One process owns it; every method may be called from any thread."""
 
-    def begin(self, rules: dict[str, Any], seeds: Sequence[str], *, fresh: bool) -> bool:
+    def rules(self) -> dict[str, Any] | None:
+        """Those of the last crawl; None when there was none."""
+
+    def begin(self, rules: dict[str, Any], seeds: Sequence[str], *, fresh: bool, revisit: Revisit | None) -> bool:
         """Starts a crawl, or goes on with the last one if it is unfinished (then True). Seeds are queued."""
 
     def commit(self, outcomes: Sequence[Outcome], robots: Sequence[RobotsReply], room: int) -> Handed:
@@ -117,6 +142,17 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Lets go of the store."""
+
+
+def stored_rules(path: Path) -> dict[str, Any] | None:
+    """The rules of the last crawl into the store at `path`; None when there was none. Raises IndexFileError."""
+    if not path.exists():
+        return None
+    store = open_store(path)
+    try:
+        return store.rules()
+    finally:
+        store.close()
 
 
 def open_store(path: str | Path) -> Store:

@@ -40,7 +40,8 @@ def _to_2(run: Callable[..., sqlite3.Cursor]) -> None:
     for statement in (ALIAS_INDEX, *ALIKE_INDEXES):
         run(statement)
     run("UPDATE urls SET visits = 1, due_at = fetched_at WHERE status IS NOT NULL")
-    run(f"UPDATE pages SET changed_at = fetched_at, text_hash = digest({TEXT_OF_PAGE}), sketch = sketch({TEXT_OF_PAGE})")
+    run("UPDATE pages SET changed_at = fetched_at")
+    run(f"UPDATE pages SET text_hash = digest({TEXT_OF_PAGE}), sketch = sketch({TEXT_OF_PAGE})")
 
 
 _STEPS: Final = {1: _to_2}  # by the version that they start from

@@ -1,5 +1,7 @@
 """The statements of the SQLite store. No values are ever put into their text: values travel as parameters."""
 
+from crawler.store.migrations import TEXT_OF_PAGE
+
 # Whether a URL is wanted again can change with the path that leads to it: while it has no depth (only links that are
 # not followed lead to it) or is too deep. All other states stand.
 OPEN = "(urls.depth IS NULL OR urls.reason = 'depth')"
@@ -24,23 +26,80 @@ CREATE TEMP TRIGGER brought_nearer AFTER UPDATE OF depth ON main.urls WHEN new.d
 """
 
 OUTCOMES = """
-UPDATE urls SET state = iif(o.gone AND EXISTS (SELECT 1 FROM pages WHERE pages.id = o.id), 'gone', o.state),
-    reason = o.reason, detail = o.detail, status = o.status, attempts = o.attempts,
+UPDATE urls SET state = o.state, reason = o.reason, detail = o.detail, status = o.status, attempts = o.attempts,
     fetched_at = o.fetched_at, seconds = o.seconds, size = o.size, content_type = o.content_type, etag = o.etag,
-    last_modified = o.last_modified, redirect_to = o.redirect_to
+    last_modified = o.last_modified, redirect_to = o.redirect_to, same_as = o.same_as, visits = urls.visits + o.visits,
+    changes = urls.changes + o.changes, due_at = o.due_at
 FROM (SELECT value->>0 AS id, value->>1 AS state, value->>2 AS reason, value->>3 AS detail, value->>4 AS status,
         value->>5 AS attempts, value->>6 AS fetched_at, value->>7 AS seconds, value->>8 AS size,
         value->>9 AS content_type, value->>10 AS etag, value->>11 AS last_modified, value->>12 AS redirect_to,
-        value->>13 AS gone
-    FROM json_each(?)) AS o
+        value->>13 AS same_as, value->>14 AS visits, value->>15 AS changes, value->>16 AS due_at
+    FROM json_each(:outcomes) WHERE NOT value->>17) AS o
 WHERE urls.id = o.id
+"""
+# A reply of "not modified" says nothing of the type, the size and the validators: those of the last whole reply stand.
+NOT_MODIFIED = """
+UPDATE urls SET state = 'done', detail = '', status = o.status, attempts = o.attempts, fetched_at = o.fetched_at,
+    seconds = o.seconds, visits = visits + 1, due_at = o.due_at
+FROM (SELECT value->>0 AS id, value->>4 AS status, value->>5 AS attempts, value->>6 AS fetched_at,
+        value->>7 AS seconds, value->>16 AS due_at FROM json_each(:outcomes) WHERE value->>17) AS o
+WHERE urls.id = o.id
+"""
+KEPT = """
+UPDATE pages SET fetched_at = o.at FROM (SELECT value->>0 AS id, value->>1 AS at FROM json_each(?)) AS o
+WHERE pages.id = o.id
 """
 
 PAGES = """
-INSERT INTO pages(id, url, title, description, lang, site, fetched_at, canonical, encoding, robots, fields)
+INSERT INTO pages(id, url, title, description, lang, site, fetched_at, canonical, encoding, robots, fields, body_hash,
+    text_hash, sketch, changed_at)
 SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8, value->>9,
-    value->>10 FROM json_each(?)
+    value->>10, value->>11, value->>12, value->>13, value->>6 FROM json_each(?)
 """
+
+# What pages said before their last change; the first million characters of it.
+VERSIONS = f"""
+INSERT OR REPLACE INTO versions(page, fetched_at, text)
+SELECT id, fetched_at, deflated(substr({TEXT_OF_PAGE}, 1, 1000000))
+FROM pages WHERE id IN (SELECT value FROM json_each(?))
+"""
+
+# Which pages show a body already.
+HOLDERS = """
+SELECT json_group_object(body_hash, id) FROM pages WHERE body_hash IN (SELECT value FROM json_each(?))
+"""
+
+# Of the URLs that show what a page shows, the one that a person would name: near to a seed, short.
+_BEST_ALIAS = """
+SELECT id FROM urls AS alias WHERE alias.same_as = {holder} AND alias.id NOT IN (SELECT value FROM json_each(:going))
+ORDER BY alias.depth, length(alias.url), alias.url LIMIT 1
+"""
+HEIRS = f"""
+SELECT json_group_array(json_array(page, heir)) FROM
+    (SELECT value AS page, ({_BEST_ALIAS.format(holder="json_each.value")}) AS heir FROM json_each(:going))
+WHERE heir IS NOT NULL
+"""
+# Pages that stand under another URL than a person would name.
+MISNAMED = f"""
+SELECT json_group_array(json_array(held.id, heir)) FROM (
+    SELECT holder.id, holder.depth, holder.url, ({_BEST_ALIAS.format(holder="holder.id")}) AS heir FROM urls AS holder
+    WHERE holder.id IN (SELECT same_as FROM urls WHERE same_as IS NOT NULL)) AS held
+JOIN urls AS best ON best.id = held.heir
+WHERE (best.depth, length(best.url), best.url) < (held.depth, length(held.url), held.url)
+"""
+# Gives pages to other URLs: pairs of an old id and a new one.
+_MOVED = "(SELECT value->>0 AS old, value->>1 AS heir FROM json_each(:moves)) AS m"
+MOVES = (
+    f"DELETE FROM versions WHERE page IN (SELECT heir FROM {_MOVED})",
+    f"UPDATE versions SET page = m.heir FROM {_MOVED} WHERE page = m.old",
+    f"UPDATE pages SET similar_to = NULL WHERE similar_to IN (SELECT old FROM {_MOVED})",
+    f"UPDATE pages SET id = m.heir, url = urls.url, site = urls.host FROM {_MOVED}, urls "
+    "WHERE pages.id = m.old AND urls.id = m.heir",
+    f"UPDATE sections SET page = m.heir FROM {_MOVED} WHERE page = m.old",
+    f"UPDATE urls SET same_as = m.heir, reason = 'duplicate' FROM {_MOVED} WHERE urls.id = m.old AND :stays",
+    f"UPDATE urls SET same_as = m.heir FROM {_MOVED} WHERE urls.same_as = m.old AND urls.id <> m.heir",
+    f"UPDATE urls SET same_as = NULL, reason = '' FROM {_MOVED} WHERE urls.id = m.heir",
+)
 
 # The texts come end to end in one blob, and rows say where in it theirs are: text is most of what is stored, and need
 # not be escaped and unescaped on its way.
@@ -51,9 +110,11 @@ SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->
 FROM json_each(:sections)
 """
 
-# The depths of fetched URLs as they are in the file, which may be smaller than when the URLs were handed out.
-DEPTHS = """
-SELECT json_group_object(id, depth) FROM urls WHERE id IN (SELECT value FROM json_each(?))
+# What is known of fetched URLs; the depth may be smaller by now than when they were handed out.
+KNOWN = """
+SELECT json_group_object(urls.id, json_array(depth, urls.fetched_at, detail, same_as, body_hash, text_hash,
+    pages.id IS NOT NULL))
+FROM urls LEFT JOIN pages ON pages.id = urls.id WHERE urls.id IN (SELECT value FROM json_each(?))
 """
 
 TARGETS = f"""
@@ -89,20 +150,27 @@ FROM (SELECT links.target, min(source.depth + links.hops) AS depth, source.id AS
 WHERE urls.id = n.target AND n.depth < urls.depth
 """
 
-HAND_BACK = """
-SELECT json_group_array(json_array(id, url, depth, redirects)), (SELECT count(*) FROM temp.offered)
-FROM (SELECT urls.* FROM temp.offered CROSS JOIN urls ON urls.id = offered.id ORDER BY urls.depth, urls.id LIMIT ?)
+# What a fetcher needs of a URL. Validators only where there is something stored that a "not modified" would refer to.
+_HANDED = """
+json_array(id, url, depth, redirects, iif(kept, etag, ''), iif(kept, last_modified, ''))
+"""
+_KEPT = "(same_as IS NOT NULL OR EXISTS (SELECT 1 FROM pages WHERE pages.id = urls.id)) AS kept"
+
+HAND_BACK = f"""
+SELECT json_group_array({_HANDED}), (SELECT count(*) FROM temp.offered)
+FROM (SELECT urls.*, {_KEPT} FROM temp.offered CROSS JOIN urls ON urls.id = offered.id
+    ORDER BY urls.depth, urls.id LIMIT ?)
 """
 
 # A host at a time, by the index of what waits, so that one host with a million URLs does not hide the others.
-WAITING = """
+WAITING = f"""
 WITH RECURSIVE waiting(host) AS (
     SELECT min(host) FROM urls WHERE state = 'queued'
     UNION ALL
     SELECT (SELECT min(host) FROM urls WHERE state = 'queued' AND host > waiting.host) FROM waiting
     WHERE waiting.host IS NOT NULL)
-SELECT json_group_array(json_array(id, url, depth, redirects)) FROM (
-    SELECT urls.id, urls.url, urls.depth, urls.redirects FROM waiting CROSS JOIN urls ON urls.id IN (
+SELECT json_group_array({_HANDED}) FROM (
+    SELECT urls.*, {_KEPT} FROM waiting CROSS JOIN urls ON urls.id IN (
         SELECT id FROM urls AS mine WHERE mine.state = 'queued' AND mine.host = waiting.host
             AND mine.id NOT IN (SELECT value FROM json_each(:held)) ORDER BY mine.depth, mine.id LIMIT :share)
     WHERE waiting.host NOT IN (SELECT value FROM json_each(:full))
@@ -146,8 +214,30 @@ UPDATE urls SET state = 'queued', reason = '', detail = '' WHERE state IN ('fail
     AND reason IN (SELECT value FROM json_each(?))
 """
 
+# What was asked once is asked again: when it is due, or when the last time was before the time given. What was known of
+# it stays until there is an answer.
+REVISITED = """
+UPDATE urls SET state = 'queued' WHERE state <> 'queued' AND fetched_at IS NOT NULL AND depth IS NOT NULL
+    AND reason <> 'unreached' AND iif(:before IS NULL, coalesce(due_at, fetched_at) <= :now, fetched_at <= :before)
+"""
+
 # Every table that holds something of a page, and by which column.
-OF_A_PAGE = (("sections", "page"), ("pages", "id"), ("links", "source"))
+OF_A_PAGE = (("sections", "page"), ("pages", "id"))
+
+# Pages whose group lost the page that stood for it; then those not compared yet, in the order in which they are: first
+# what is an original by its own words, near to a seed, short.
+UNGROUPED = """
+UPDATE pages SET similar_to = NULL
+WHERE similar_to <> id AND similar_to NOT IN (SELECT id FROM pages WHERE similar_to = id)
+"""
+TO_GROUP = """
+SELECT pages.id, sketch FROM pages JOIN urls ON urls.id = pages.id WHERE similar_to IS NULL AND sketch IS NOT NULL
+ORDER BY canonical NOT IN ('', pages.url), depth, length(pages.url), pages.url LIMIT 10000
+"""
+ALIKE = """
+SELECT id, sketch FROM pages WHERE similar_to = id AND sketch >> 32 = :sketch >> 32
+UNION SELECT id, sketch FROM pages WHERE similar_to = id AND sketch & 0xFFFFFFFF = :sketch & 0xFFFFFFFF
+"""
 
 UNREACHED = f"""
 SELECT id FROM urls WHERE state = 'skipped' AND reason = 'unreached'

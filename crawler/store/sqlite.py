@@ -8,6 +8,7 @@ the same reason new URLs come back as one row of JSON rather than by RETURNING, 
 import json
 import sqlite3
 import threading
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,9 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from crawler.errors import CrawlerError, IndexFileError
-from crawler.store import Handed, Outcome, Queued, RobotsReply, Totals, schema, sql
+from crawler.fingerprint import ALIKE, distance
+from crawler.store import Handed, Outcome, Queued, Revisit, RobotsReply, Totals, schema, sql
 from crawler.store.owner import own
+from crawler.store.rows import Rows
 from crawler.urls import Scope, host
+
+_OF_THE_RUN = {"fresh", "update"}  # keys of the rules that say how a crawl runs, not what belongs to it
 
 
 class SqliteStore:
@@ -33,22 +38,35 @@ class SqliteStore:
             self._connection = schema.connect_writer(path)
             with _mapped(path):
                 self._connection.executescript(sql.SCRATCH)
+                self._connection.create_function("deflated", 1, lambda text: zlib.compress((text or "").encode()))
         except BaseException:
             self._owner.close()
             raise
         self._deepest = 0
+        self._fresh = False
         self._crawl = 0
 
-    def begin(self, rules: dict[str, Any], seeds: Sequence[str], *, fresh: bool = False) -> bool:
+    def rules(self) -> dict[str, Any] | None:
+        """Those of the last crawl; None when there was none."""
+        with self._transaction() as run:
+            row = run("SELECT rules FROM crawls ORDER BY id DESC LIMIT 1").fetchone()
+        return json.loads(row[0]) if row else None
+
+    def begin(
+        self, rules: dict[str, Any], seeds: Sequence[str], *, fresh: bool = False, revisit: Revisit | None = None
+    ) -> bool:
         """Starts a crawl by the rules, or goes on with the last one; returns whether it goes on.
 
         `rules` are those that verdicts depend on: seeds, depth, scope, include, exclude. If they are not those of
         the last crawl, every URL that was not fetched is judged anew. A crawl that starts after a finished one
         tries again what failed for a passing reason. `fresh` fetches everything again: what is indexed stays until
-        it is replaced, and goes at the end of the crawl if it was not reached again.
+        it is replaced, and goes at the end of the crawl if it was not reached again. `revisit` asks again for what
+        was fetched before.
         """
-        written = json.dumps(rules | {"fresh": fresh}, sort_keys=True)
+        rules = rules | {"fresh": fresh} | ({"update": True} if revisit else {})
+        written = json.dumps(rules, sort_keys=True)
         self._deepest = int(rules["depth"])
+        self._fresh = fresh
         with self._transaction() as run:
             last = run("SELECT id, finished_at, rules FROM crawls ORDER BY id DESC LIMIT 1").fetchone()
             goes_on = last is not None and last[1] is None and last[2] == written
@@ -61,8 +79,10 @@ class SqliteStore:
                     self._forget(run, rules)
                 elif last is not None:
                     run(sql.RETRIED, (json.dumps(sql.TRANSIENT),))
-                    if last[2] != written:
+                    if not _same_verdicts(json.loads(last[2]), rules):
                         self._judge_anew(run, rules)
+                if revisit is not None:
+                    run(sql.REVISITED, {"before": revisit.before, "now": _now()})
             run(sql.SEEDS, (_now(), json.dumps([(url, host(url)) for url in seeds])))
             self._relax(run)
             run("DELETE FROM temp.offered")
@@ -110,12 +130,15 @@ class SqliteStore:
                 run(sql.ROBOTS, (_json([(r.origin, r.status, r.detail, r.text, r.fetched_at) for r in robots]),))
             if not outcomes:
                 return Handed([], 0)
-            depths = run(sql.DEPTHS, (_json([outcome.id for outcome in outcomes]),)).fetchone()[0]
-            batch = _Rows(outcomes, json.loads(depths))
-            run(sql.OUTCOMES, (_json(batch.outcomes),))
-            for table, key in sql.OF_A_PAGE:
-                replaced = "(SELECT value FROM json_each(?))"
-                run(f"DELETE FROM {table} WHERE {key} IN {replaced}", (_json(batch.replaced),))
+            known = run(sql.KNOWN, (_json([outcome.id for outcome in outcomes]),)).fetchone()[0]
+            batch = Rows(outcomes, json.loads(known), fresh=self._fresh)
+            self._take_away(run, batch)
+            bodies = _json([outcome.body_hash for outcome in outcomes if outcome.page])
+            batch.add_pages(json.loads(run(sql.HOLDERS, (bodies,)).fetchone()[0]))
+            run(sql.OUTCOMES, {"outcomes": _json(batch.outcomes)})
+            if batch.kept:
+                run(sql.NOT_MODIFIED, {"outcomes": _json(batch.outcomes)})
+                run(sql.KEPT, (_json(batch.kept),))
             if batch.pages:
                 run(sql.PAGES, (_json(batch.pages),))
                 run(sql.SECTIONS, {"sections": _json(batch.sections), "texts": b"".join(batch.texts)})
@@ -128,7 +151,28 @@ class SqliteStore:
             urls, offered = run(sql.HAND_BACK, (room,)).fetchone()
             run("DELETE FROM temp.offered")
         handed = [Queued(*row) for row in json.loads(urls)]
-        return Handed(handed, offered)
+        return Handed(handed, offered, batch.changes)
+
+    def _take_away(self, run: Callable[..., sqlite3.Cursor], batch: Rows) -> None:
+        """What the batch replaces: the pages that are others now, after their texts were kept, and the links."""
+        if batch.altered:
+            run(sql.VERSIONS, (_json(batch.altered),))
+        if batch.had_page:
+            self._hand_over(run, batch.replaced)
+            for table, key in sql.OF_A_PAGE:
+                run(f"DELETE FROM {table} WHERE {key} IN (SELECT value FROM json_each(?))", (_json(batch.had_page),))
+        if batch.had_links:
+            run("DELETE FROM links WHERE source IN (SELECT value FROM json_each(?))", (_json(batch.had_links),))
+
+    def _hand_over(self, run: Callable[..., sqlite3.Cursor], going: Sequence[int]) -> None:
+        """Gives the pages of URLs that are about to lose them to other URLs that show the very same."""
+        moves = run(sql.HEIRS, {"going": _json(going)}).fetchone()[0]
+        self._move(run, moves, stays=False)
+
+    def _move(self, run: Callable[..., sqlite3.Cursor], moves: str, *, stays: bool) -> None:
+        if moves != "[]":
+            for statement in sql.MOVES:
+                run(statement, {"moves": moves, "stays": stays})
 
     def _relax(self, run: Callable[..., sqlite3.Cursor]) -> None:
         """Carries a depth that became smaller on along the links, so that depths never depend on who was faster."""
@@ -151,8 +195,14 @@ class SqliteStore:
         """
         with self._transaction() as run:
             # What failed for a passing reason may have led to them: then they stay until a crawl that knows.
-            for table, key in sql.OF_A_PAGE:
-                run(f"DELETE FROM {table} WHERE {key} IN ({sql.UNREACHED})")
+            unreached = [row[0] for row in run(sql.UNREACHED)]
+            if unreached:
+                self._hand_over(run, unreached)
+                for table, key in (*sql.OF_A_PAGE, ("links", "source"), ("versions", "page")):
+                    run(f"DELETE FROM {table} WHERE {key} IN (SELECT value FROM json_each(?))", (_json(unreached),))
+                run("UPDATE urls SET same_as = NULL WHERE id IN (SELECT value FROM json_each(?))", (_json(unreached),))
+            self._move(run, run(sql.MISNAMED, {"going": "[]"}).fetchone()[0], stays=True)
+            self._group(run)
             run("DELETE FROM called")
             for statement in sql.PLACES:
                 run(statement)
@@ -166,6 +216,22 @@ class SqliteStore:
         with self._transaction() as run:
             run("INSERT INTO sections_fts(sections_fts, rank) VALUES ('merge', 500)")
 
+    def _group(self, run: Callable[..., sqlite3.Cursor]) -> None:
+        """Says of every page that was not compared yet which page stands for those that are alike: itself, or another.
+
+        One page at a time, the one that a person would name first, and only those that stand for others are compared
+        with: it takes a moment a page, however many are alike.
+        """
+        run(sql.UNGROUPED)
+        while some := run(sql.TO_GROUP).fetchall():
+            for id_, mine in some:
+                alike = (
+                    (distance(mine, other), page)
+                    for page, other in run(sql.ALIKE, {"sketch": mine}).fetchall()
+                    if distance(mine, other) <= ALIKE
+                )
+                run("UPDATE pages SET similar_to = ? WHERE id = ?", (min(alike, default=(0, id_))[1], id_))
+
     def interrupt(self) -> None:
         """Ends the statement under way, from another thread: it raises IndexFileError, its transaction is undone."""
         self._connection.interrupt()
@@ -177,8 +243,9 @@ class SqliteStore:
             reasons = run(sql.REASONS).fetchall()
             pages = run("SELECT count(*) FROM pages").fetchone()[0]
             fates = run(sql.FATES, (_json(list(seeds)),)).fetchall()
+            aliases = run("SELECT count(*) FROM urls WHERE same_as IS NOT NULL").fetchone()[0]
         counts = {state: states.get(state, 0) for state in ("queued", "failed", "skipped", "gone")}
-        return Totals(pages=pages, reasons=dict(reasons), seeds=dict(fates), **counts)
+        return Totals(pages=pages, duplicates=aliases, reasons=dict(reasons), seeds=dict(fates), **counts)
 
     def close(self) -> None:
         """Closes the file, and lets go of it."""
@@ -203,69 +270,6 @@ class SqliteStore:
         return f"<SqliteStore {self._path}>"
 
 
-_Target = tuple[str, str, str | None, int | None, int, int]  # URL, host, refused, depth, redirects, source
-
-
-class _Rows:
-    """The rows of a batch, a list for each table. `depths` are those of the outcomes' URLs, by id in decimal."""
-
-    def __init__(self, outcomes: Sequence[Outcome], depths: Mapping[str, int | None]) -> None:
-        self.replaced: list[int] = []
-        """URLs whose stored page, if there is one, is replaced or goes; a failure that may pass keeps it."""
-        self.outcomes: list[tuple[Any, ...]] = []
-        self.pages: list[tuple[Any, ...]] = []
-        self.sections: list[tuple[Any, ...]] = []
-        self.texts: list[bytes] = []
-        """Of the sections, in UTF-8."""
-        self._text_bytes = 0
-        self.links: list[tuple[Any, ...]] = []
-        self._places: dict[str, int] = {}
-        self._best: dict[str, _Target] = {}
-        for outcome in outcomes:
-            self._add(outcome, depths.get(str(outcome.id)))
-
-    def _add(self, o: Outcome, depth_of: int | None) -> None:
-        redirect_to = next((edge.url for edge in o.edges if edge.rel == "redirect"), None)
-        self.outcomes.append(
-            (o.id, o.state, o.reason, o.detail, o.status, o.attempts, o.fetched_at, round(o.seconds, 4), o.size,
-             o.content_type, o.etag, o.last_modified, redirect_to, o.reason in sql.GONE)
-        )  # fmt: skip
-        if o.state != "failed" or o.reason in sql.GONE:
-            self.replaced.append(o.id)
-        if (page := o.page) is not None:
-            fields = None if o.fields is None else json.dumps(o.fields, ensure_ascii=False)
-            self.pages.append(
-                (o.id, o.url, page.title, page.description, page.lang, host(o.url), o.fetched_at, page.canonical,
-                 page.encoding, " ".join(sorted(page.robots)), fields)
-            )  # fmt: skip
-            for order, s in enumerate(page.sections):
-                text = s.text.encode()
-                self.sections.append(
-                    (o.id, order, s.level, s.anchor, page.title, s.heading, " ".join(s.ids), " · ".join(s.terms),
-                     self._text_bytes + 1, len(text))
-                )  # fmt: skip
-                self.texts.append(text)
-                self._text_bytes += len(text)
-        for edge in o.edges:
-            place = self._places.setdefault(edge.url, len(self._places))
-            self.links.append((o.id, place, edge.fragment, edge.text, edge.rel, edge.hops))
-            depth = None if edge.hops is None or depth_of is None else depth_of + edge.hops
-            known = self._best.get(edge.url)
-            if known is None or (depth is not None and (known[3] is None or depth < known[3])):
-                redirects = o.redirects + 1 if edge.hops == 0 else 0
-                self._best[edge.url] = (edge.url, host(edge.url), edge.refused, depth, redirects, o.id)
-
-    @property
-    def targets(self) -> list[_Target]:
-        """What the batch links to: of all edges to a URL the one that counts, followed and of the smallest depth."""
-        return list(self._best.values())
-
-    @property
-    def target_urls(self) -> list[str]:
-        """The URLs by their place, as `links` name them."""
-        return list(self._places)
-
-
 @contextmanager
 def _mapped(path: Path) -> Iterator[None]:
     """SQLite's errors as ours."""
@@ -286,6 +290,13 @@ def _json(rows: Sequence[Any]) -> str:
         return json.dumps(rows, ensure_ascii=False, check_circular=False)
     except (ValueError, TypeError) as error:  # pragma: no cover - rows are made above, of strings and numbers
         raise CrawlerError(f"rows that JSON cannot carry: {error}") from error
+
+
+def _same_verdicts(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two sets of rules judge every URL alike."""
+    return {key: one.get(key) for key in sorted(one.keys() - _OF_THE_RUN)} == {
+        key: other.get(key) for key in sorted(other.keys() - _OF_THE_RUN)
+    }
 
 
 def _now() -> str:
