@@ -47,6 +47,8 @@ def _card(hit: Hit, width: int, color: bool) -> str:
     shown = f"\x1b]8;;{printable(hit.href)}\x1b\\\x1b[1m{label}\x1b[0m\x1b]8;;\x1b\\" if color else label
     lines = [f"{hit.rank:2}  {shown}{gap}{when}".rstrip(), f"    {printable(hit.href)}"]
     lines += ["    " + line for line in _highlighted(hit.snippet, width - 4, color)]
+    if hit.similar:
+        lines.append(f"    {_count(hit.similar, 'similar page')}")
     if hit.also:
         lines.append(_cut("    also: " + "  ".join(f"#{printable(anchor)}" for anchor in hit.also), width))
     return "\n".join(lines) + "\n"

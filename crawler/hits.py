@@ -21,7 +21,7 @@ from crawler.store.schema import FTS_COLUMNS, connect_reader
 MARK, MARK_END = "\ue000", "\ue001"
 
 _WORDS = re.compile(r"[^\W_]+")
-_Row = tuple[int, float, int, str, str, str]  # section, score, page, anchor, title, heading
+_Row = tuple[int, float, int, str, str, str, int]  # section, score, page, anchor, title, heading, group
 _CANDIDATES = 300  # sections ranked before they are grouped by page
 _WHOLE = 1.25  # times the score of a section that holds every word of the query
 _SNIPPET_WORDS = 28
@@ -32,13 +32,15 @@ _RANKED = """
 WITH ranked AS MATERIALIZED (
     SELECT rowid AS section, rank FROM sections_fts WHERE sections_fts MATCH :match {filter}
     ORDER BY rank LIMIT :candidates)
-SELECT ranked.section, -ranked.rank, sections.page, sections.anchor, sections.title, sections.heading
-FROM ranked CROSS JOIN sections ON sections.id = ranked.section
+SELECT ranked.section, -ranked.rank, sections.page, sections.anchor, sections.title, sections.heading,
+    coalesce(pages.similar_to, pages.id)
+FROM ranked CROSS JOIN sections ON sections.id = ranked.section CROSS JOIN pages ON pages.id = sections.page
 ORDER BY ranked.rank, sections."order"
 """
 # Pages that bear the query as their title are always among the candidates, however long they are.
 _NAMED = """
-SELECT sections.id, 0.0, sections.page, sections.anchor, sections.title, sections.heading
+SELECT sections.id, 0.0, sections.page, sections.anchor, sections.title, sections.heading,
+    coalesce(pages.similar_to, pages.id)
 FROM pages JOIN sections ON sections.page = pages.id AND sections."order" = 0
 WHERE pages.title = :text COLLATE NOCASE {named_filter} LIMIT 200
 """
@@ -47,8 +49,9 @@ _CALLED = """
 WITH called AS MATERIALIZED (
     SELECT rowid AS section, rank FROM called_fts WHERE called_fts MATCH :match {called_filter}
     ORDER BY rank LIMIT :candidates)
-SELECT sections.id, -called.rank, sections.page, sections.anchor, sections.title, sections.heading
-FROM called CROSS JOIN sections ON sections.id = called.section
+SELECT sections.id, -called.rank, sections.page, sections.anchor, sections.title, sections.heading,
+    coalesce(pages.similar_to, pages.id)
+FROM called CROSS JOIN sections ON sections.id = called.section CROSS JOIN pages ON pages.id = sections.page
 """
 _WHOLE_QUERY = "SELECT rowid FROM sections_fts WHERE sections_fts MATCH :match LIMIT 20000"
 _TOTAL = """
@@ -64,6 +67,8 @@ AND {table} IN (SELECT sections.id FROM pages JOIN sections ON sections.page = p
 # The heading shown is the section's own, or that of the nearest section before it.
 _SHOWN = f"""
 SELECT sections.id, pages.url, pages.title, pages.site, pages.lang, pages.fetched_at, pages.fields,
+    (SELECT count(*) FROM pages AS alike WHERE alike.similar_to = pages.similar_to AND alike.id <> pages.id)
+        + (SELECT count(*) FROM urls WHERE same_as = pages.id),
     (SELECT heading FROM sections AS above WHERE above.page = sections.page AND above."order" <= sections."order"
         AND heading <> '' ORDER BY "order" DESC LIMIT 1),
     coalesce((SELECT snippet(sections_fts, {FTS_COLUMNS.index("text")}, '{MARK}', '{MARK_END}', ' … ', {_SNIPPET_WORDS})
@@ -96,6 +101,9 @@ class Hit:
     also: tuple[str, ...] = ()
     """Anchors of up to three more sections of the page that match."""
 
+    similar: int = 0
+    """How many other pages are alike or the very same; a search shows one of them."""
+
     @property
     def plain_snippet(self) -> str:
         return self.snippet.replace(MARK, "").replace(MARK_END, "").strip()
@@ -115,7 +123,7 @@ class Results:
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON form; a contract."""
-        names = ("rank", "url", "href", "title", "heading", "score", "site", "lang", "fetched_at")
+        names = ("rank", "url", "href", "title", "heading", "score", "site", "lang", "fetched_at", "similar")
         hits = []
         for hit in self.results:
             row = {name: getattr(hit, name) for name in names} | {"snippet": hit.plain_snippet}
@@ -212,8 +220,14 @@ def _by_page(
     for section, row in rows.items():
         scores[section] *= _nearness(asked, row[4], row[5]) * (_WHOLE if section in whole else 1.0)
     pages: dict[int, list[tuple[int, float, str]]] = {}
+    shown: dict[int, int] = {}  # of pages that are alike the one that stands for them, or else the best
+    for row in rows.values():
+        if row[2] == row[6]:
+            shown[row[6]] = row[2]
     for section in sorted(scores, key=lambda section: -scores[section]):
-        pages.setdefault(rows[section][2], []).append((section, scores[section], rows[section][3]))
+        _, _, page, anchor, _, _, group = rows[section]
+        if shown.setdefault(group, page) == page:
+            pages.setdefault(page, []).append((section, scores[section], anchor))
     return pages
 
 
@@ -232,7 +246,7 @@ def _names(text: str) -> frozenset[str]:
 
 
 def _hit(rank: int, sections: Sequence[tuple[int, float, str]], row: tuple[Any, ...]) -> Hit:
-    url, title, site, lang, fetched_at, fields, heading, snippet = row
+    url, title, site, lang, fetched_at, fields, similar, heading, snippet = row
     _, score, anchor = sections[0]
     return Hit(
         rank=rank,
@@ -246,6 +260,7 @@ def _hit(rank: int, sections: Sequence[tuple[int, float, str]], row: tuple[Any, 
         lang=lang,
         fetched_at=fetched_at,
         fields=json.loads(fields) if fields else None,
+        similar=similar,
         also=tuple(dict.fromkeys(other for _, _, other in sections[1:] if other and other != anchor))[:_MORE_SECTIONS],
     )
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from crawler.store import Outcome, Totals
@@ -42,9 +42,9 @@ class Report:
     indexed: int
     """Pages indexed in this run."""
     bytes: int
-    duplicates: int
+    duplicates: int = 0
     """URLs that show the very same as a page that is indexed under another URL."""
-    changes: dict[str, int]
+    changes: dict[str, int] = field(default_factory=dict)
     """How many pages this run found to be `new`, `changed`, `gone` or the `same` as before."""
     seconds: float
     interrupted: bool

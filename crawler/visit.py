@@ -136,8 +136,13 @@ class Visitor:
         return replace(outcome, body_hash=digest(reply.body), text_hash=digest(text.encode()), sketch=sketch(text))
 
     def _edges(self, page: Page, *, follow: bool) -> Iterator[Edge]:
-        """The outlinks with a verdict each; a URL is judged once, however often the page links to it."""
+        """The outlinks with a verdict each; a URL is judged once, however often the page links to it.
+
+        The canonical URL is another name of the page, so it adds no hop; one at another origin is not believed.
+        """
         verdicts: dict[str, str | None] = {}
+        if page.canonical and page.canonical != page.url and origin(page.canonical) == origin(page.url):
+            yield Edge(page.canonical, self._scope.verdict(page.canonical), 0, rel="canonical")
         for url, fragment, text, rel in page.links:
             if url not in verdicts:
                 verdicts[url] = self._scope.verdict(url)

@@ -158,11 +158,22 @@ class _Handler(BaseHTTPRequestHandler):
             threading.Event().wait(self.server.site.latency)
         # Before the first byte goes out: whoever has the reply finds the request on record.
         self.server.site._answered(self.path, dict(self.headers), began)
+        if self._is_not_modified(reply):
+            self.send_response(304)
+            self.end_headers()
+            return
         self.send_response(reply.status)
         for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(reply.body)
+
+    def _is_not_modified(self, reply: _Reply) -> bool:
+        """Whether the client has what it asks for, by ETag or else by Last-Modified (RFC 9110 §13.1)."""
+        if tag := self.headers["If-None-Match"]:
+            return reply.status == 200 and tag == reply.headers.get("ETag")
+        since = self.headers["If-Modified-Since"]
+        return since is not None and reply.status == 200 and since == reply.headers.get("Last-Modified")
 
     def log_message(self, *args: Any) -> None:
         """The test speaks."""

@@ -18,6 +18,7 @@ ALIKE_INDEXES: Final = (
     "CREATE INDEX pages_alike_high ON pages(sketch >> 32) WHERE similar_to = id",
     "CREATE INDEX pages_alike_low ON pages(sketch & 0xFFFFFFFF) WHERE similar_to = id",
 )
+SIMILAR_INDEX: Final = "CREATE INDEX pages_by_similar ON pages(similar_to)"
 ALIAS_INDEX: Final = "CREATE INDEX urls_same_as ON urls(same_as) WHERE same_as IS NOT NULL"
 
 
@@ -37,7 +38,7 @@ def _to_2(run: Callable[..., sqlite3.Cursor]) -> None:
         run(f"ALTER TABLE {table} ADD COLUMN {column}")
     run("CREATE TABLE versions (page INTEGER PRIMARY KEY, fetched_at TEXT, text BLOB)")
     run("CREATE INDEX pages_by_body ON pages(body_hash)")
-    for statement in (ALIAS_INDEX, *ALIKE_INDEXES):
+    for statement in (ALIAS_INDEX, SIMILAR_INDEX, *ALIKE_INDEXES):
         run(statement)
     run("UPDATE urls SET visits = 1, due_at = fetched_at WHERE status IS NOT NULL")
     run("UPDATE pages SET changed_at = fetched_at")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from crawler.errors import IndexFileError
-from crawler.store.migrations import ALIAS_INDEX, ALIKE_INDEXES, migrate
+from crawler.store.migrations import ALIAS_INDEX, ALIKE_INDEXES, SIMILAR_INDEX, migrate
 
 APPLICATION_ID: Final = 0x6372776C  # "crwl", in the header of the file: PRAGMA application_id
 VERSION: Final = 2  # of the schema: PRAGMA user_version
@@ -190,7 +190,7 @@ def _create(connection: sqlite3.Connection) -> None:
         db.table("pages").create_index(["url"], unique=True, index_name="pages_by_url")
         db.execute("CREATE INDEX pages_by_title ON pages(title COLLATE NOCASE)")
         db.table("pages").create_index(["body_hash"], index_name="pages_by_body")
-        for statement in (ALIAS_INDEX, *ALIKE_INDEXES):
+        for statement in (ALIAS_INDEX, SIMILAR_INDEX, *ALIKE_INDEXES):
             db.execute(statement)
         # What a page said before its last change, compressed by zlib.
         db.table("versions").create({"page": int, "fetched_at": str, "text": bytes}, pk="page")

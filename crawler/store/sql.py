@@ -152,7 +152,8 @@ WHERE urls.id = n.target AND n.depth < urls.depth
 
 # What a fetcher needs of a URL. Validators only where there is something stored that a "not modified" would refer to.
 _HANDED = """
-json_array(id, url, depth, redirects, iif(kept, etag, ''), iif(kept, last_modified, ''))
+json_array(id, url, depth, redirects, coalesce(iif(kept, etag, ''), ''),
+    coalesce(iif(kept, last_modified, ''), ''))
 """
 _KEPT = "(same_as IS NOT NULL OR EXISTS (SELECT 1 FROM pages WHERE pages.id = urls.id)) AS kept"
 

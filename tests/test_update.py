@@ -1,0 +1,315 @@
+"""What a second look at a site finds: new, changed, gone, the same; and what shows the same as something else."""
+
+import zlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crawler import Config, IndexFileError, Report, search, update
+from crawler.store import Outcome
+from crawler.store.rows import Known, _due
+from tests.site import Site
+from tests.test_pipeline import indexed, rows, states
+
+Run = Callable[..., Report]
+WORDS = " ".join(f"word{number}" for number in range(200))
+
+
+@pytest.fixture
+def again(db: Path) -> Callable[..., dict[str, int]]:
+    """Updates everything, and returns what was found."""
+
+    def start(before: str | None = "9999-01-01", **settings: Any) -> dict[str, int]:
+        return update(Config(db=str(db), **settings), before=before).changes
+
+    return start
+
+
+Again = Callable[..., dict[str, int]]
+
+
+def found(new: int = 0, changed: int = 0, gone: int = 0, same: int = 0) -> dict[str, int]:
+    return {"new": new, "changed": changed, "gone": gone, "same": same}
+
+
+def test_new_changed_gone_and_same(run: Run, again: Again, site: Site, db: Path) -> None:
+    """An update tells apart what is new, changed, gone and the same, and the index follows."""
+    site.page("/", links=["/stays", "/changes", "/goes"])
+    site.page("/stays", "steady")
+    site.page("/changes", "before")
+    site.page("/goes", "farewell")
+    assert run().changes == found(new=4)
+    site.page("/changes", "after", links=["/comes"])
+    site.page("/comes", "welcome")
+    site.raw("/goes", b"no more", status=410)
+    assert again() == found(new=1, changed=1, gone=1, same=2)
+    assert indexed(db, site) == {"/", "/stays", "/changes", "/comes"}
+    assert [search(word, db=db).total for word in ("before", "after", "farewell", "welcome")] == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "validator", [{"ETag": '"one"'}, {"Last-Modified": "Mon, 01 Jun 2026 00:00:00 GMT"}], ids=["etag", "last-modified"]
+)
+def test_servers_are_asked_only_for_what_has_changed(
+    run: Run, again: Again, site: Site, db: Path, validator: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a validator the server need not send the page again, and nothing is parsed; links, page and text stay."""
+    site.page("/", "a steady text", links=["/next"], **validator)
+    site.page("/next")
+    run()
+    before = rows(db, "SELECT source, target, text FROM links ORDER BY 1, 2")
+    parsed: list[str] = []
+    monkeypatch.setattr("crawler.visit.parse", lambda body, url, *_, **__: parsed.append(url))
+    site.raw("/next", status=404)
+    assert again() == found(gone=1, same=1)
+    assert parsed == []
+    assert rows(db, "SELECT status, state FROM urls ORDER BY id")[0] == (304, "done")
+    assert search("steady", db=db).total == 1
+    assert rows(db, "SELECT source, target, text FROM links ORDER BY 1, 2") == before
+
+
+def test_a_first_crawl_sends_no_validators(run: Run, site: Site) -> None:
+    """What was never stored is asked for without conditions, and so is everything in a fresh crawl."""
+    site.page("/", ETag='"one"')
+    run()
+    run(fresh=True)
+    assert not any("If-None-Match" in seen.headers for seen in site.requests("/"))
+
+
+def test_bytes_that_differ_are_no_change(run: Run, again: Again, site: Site, db: Path) -> None:
+    """A page has changed when its main text has, not when a comment, a script or the navigation has."""
+    site.page("/", "the text", body="<nav>one</nav><script>1</script><!-- at noon -->")
+    run()
+    site.page("/", "the text", body='<nav>two <a href="/new">new</a></nav><script>2</script><!-- at night -->')
+    assert again() == found(same=1)
+    assert states(db, site) == {"/": "done", "/new": "failed http-404"}  # its links are new, though
+    assert rows(db, "SELECT count(*) FROM versions") == [0]
+
+
+def test_what_a_page_said_before_is_kept(run: Run, again: Again, site: Site, db: Path) -> None:
+    """The text before the last change is kept, compressed; a visit that finds no change leaves it."""
+    site.page("/", "first", title="T")
+    run()
+    site.page("/", "second", title="T")
+    again()
+    again()
+    assert [zlib.decompress(text).decode() for text in rows(db, "SELECT text FROM versions")] == ["T\nfirst"]
+    site.page("/", "third", title="T")
+    again()
+    assert [zlib.decompress(text).decode() for text in rows(db, "SELECT text FROM versions")] == ["T\nsecond"]
+    assert rows(db, "SELECT visits, changes FROM urls") == [(4, 2)]
+
+
+def test_gone_pages_stay_known_as_gone_and_may_come_back(run: Run, again: Again, site: Site, db: Path) -> None:
+    """A page that is gone is remembered as gone, from when on, however often it is asked for, and may return."""
+    site.page("/", links=["/a", "/never"])
+    site.page("/a")
+    run()
+    site.raw("/a", status=404)
+    again()
+    since = rows(db, "SELECT detail FROM urls WHERE url LIKE '%/a'")
+    again()
+    assert states(db, site) == {"/": "done", "/a": "gone http-404", "/never": "failed http-404"}
+    assert rows(db, "SELECT detail FROM urls WHERE url LIKE '%/a'") == since
+    assert since[0].startswith("gone since 20")
+    site.page("/a")
+    assert again()["new"] == 1
+    assert states(db, site)["/a"] == "done"
+
+
+def test_a_failure_that_may_pass_loses_nothing(run: Run, again: Again, site: Site, db: Path) -> None:
+    """A page whose server fails for now stays in the index, with its links, and is asked again the next time."""
+    site.page("/", "still here", links=["/a"])
+    site.page("/a")
+    run()
+    site.raw("/", status=503)
+    assert again(retries=0) == found(same=1)
+    assert search("still here", db=db).total == 1
+    assert rows(db, "SELECT count(*) FROM links") == [1]
+    site.page("/", "still here", links=["/a"])
+    assert again(before=None)["same"] >= 1
+    assert states(db, site) == {"/": "done", "/a": "done"}
+
+
+def test_a_page_that_moved_is_found_where_it_is(run: Run, again: Again, site: Site, db: Path) -> None:
+    """A page that redirects now leaves the index, and its target takes its place."""
+    site.page("/", links=["/old"])
+    site.page("/old", "the treasure")
+    run()
+    site.redirect("/old", to="/new")
+    site.page("/new", "the treasure")
+    assert again() == found(new=1, gone=1, same=1)
+    assert [hit.url for hit in search("treasure", db=db).results] == [site.url("/new")]
+
+
+def test_a_page_that_asks_not_to_be_indexed_any_more_leaves_the_index(
+    run: Run, again: Again, site: Site, db: Path
+) -> None:
+    """noindex that appears later takes the page out; when it goes, the page comes back."""
+    site.page("/")
+    run()
+    site.page("/", head="<meta name=robots content=noindex>")
+    assert again() == found(gone=1)
+    assert indexed(db, site) == set()
+    site.page("/")
+    assert again() == found(new=1)
+
+
+def test_a_killed_update_goes_on(run: Run, again: Again, site: Site, db: Path) -> None:
+    """An update that was interrupted goes on with what is left; what it has seen already is not asked for again."""
+    site.page("/", links=[f"/{number}" for number in range(20)])
+    for number in range(20):
+        site.page(f"/{number}")
+    run()
+    site.seen.clear()
+    assert again(max_pages=5, threads=1) == found(same=5)
+    assert again(threads=1) == found(same=16)
+    assert len(site.paths) == len(set(site.paths)) == 21
+
+
+def test_an_update_needs_an_index(db: Path) -> None:
+    """Without an index, an update says so and makes none."""
+    with pytest.raises(IndexFileError, match="nothing to update"):
+        update(Config(db=str(db)))
+    assert not db.exists()
+
+
+# When to look again
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("since", "verdict", "wait"),
+    [
+        (timedelta(days=2), "same", timedelta(days=3)),
+        (timedelta(days=2), "changed", timedelta(days=1)),
+        (timedelta(days=80), "same", timedelta(days=60)),
+        (timedelta(days=-1), "same", timedelta(0)),
+        (None, "new", timedelta(0)),
+    ],
+    ids=["later", "sooner", "sixty days at most", "a clock that was set back", "the first time"],
+)
+def test_when_a_page_is_due(since: timedelta | None, verdict: str, wait: timedelta) -> None:
+    """In proportion to the time since the last look: later if nothing had changed, sooner if something had."""
+    outcome = Outcome(id=1, url="http://h.test/", state="done", status=200, fetched_at=written(NOON))
+    before = Known(fetched_at=written(NOON - since) if since is not None else None)
+    assert _due(outcome, before, verdict) == written(NOON + wait)
+
+
+def written(time: datetime) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_only_what_is_due_is_asked_for(run: Run, again: Again, site: Site, db: Path) -> None:
+    """A page that was just found unchanged is not asked for again before it is due."""
+    site.page("/", links=["/a"])
+    site.page("/a")
+    run()
+    rows(db, "UPDATE urls SET fetched_at = '2026-01-01T00:00:00Z', due_at = '2026-01-01T00:00:00Z'")
+    assert again(before=None) == found(same=2)
+    site.seen.clear()
+    assert again(before=None) == found()
+    assert site.paths == []
+
+
+# What shows the same
+
+
+def test_identical_pages_are_stored_once(run: Run, site: Site, db: Path) -> None:
+    """Of URLs that send the very same bytes, the one that a person would name holds the page; the others point to it."""
+    site.page("/", links=["/a/long/name", "/b", "/c"])
+    for path in ("/a/long/name", "/b", "/c"):
+        site.page(path, "all the same", title="Twin")
+    report = run()
+    assert (report.pages, report.duplicates) == (2, 2)
+    assert states(db, site) == {"/": "done", "/a/long/name": "done duplicate", "/b": "done", "/c": "done duplicate"}
+    hits = search("twin", db=db).results
+    assert [(hit.url, hit.similar) for hit in hits] == [(site.url("/b"), 2)]
+    assert rows(db, "SELECT count(*) FROM sections WHERE heading = 'Twin'") == [1]
+
+
+def test_an_alias_inherits_the_page(run: Run, again: Again, site: Site, db: Path) -> None:
+    """When the URL that holds a page changes or goes, one of those that show the same takes the page over."""
+    site.page("/", links=["/a", "/bb", "/cc"])
+    for path in ("/a", "/bb", "/cc"):
+        site.page(path, "all the same", title="Twin", ETag='"twin"')
+    run()
+    site.raw("/a", status=404)
+    again()
+    assert {hit.url for hit in search("twin", db=db).results} == {site.url("/bb")}
+    assert states(db, site) == {"/": "done", "/a": "gone http-404", "/bb": "done", "/cc": "done duplicate"}
+    site.page("/bb", "something else", title="Other")
+    again()
+    assert {hit.url for hit in search("twin", db=db).results} == {site.url("/cc")}
+    assert states(db, site)["/cc"] == "done"
+    assert [search("something else", db=db).total, rows(db, "SELECT count(*) FROM pages")] == [1, [3]]
+
+
+def test_an_alias_that_changes_gets_a_page_of_its_own(run: Run, again: Again, site: Site, db: Path) -> None:
+    """A URL that showed the same and does not any more is indexed for itself."""
+    site.page("/", links=["/a", "/b"])
+    for path in ("/a", "/b"):
+        site.page(path, "all the same", title="Twin")
+    run()
+    site.page("/b", "its own now", title="Twin")
+    again()
+    assert states(db, site)["/b"] == "done"
+    assert search("its own now", db=db).results[0].url == site.url("/b")
+
+
+def test_a_fresh_crawl_that_reaches_only_an_alias_keeps_the_page(run: Run, site: Site, db: Path) -> None:
+    """A page whose URL is not linked any more lives on under the one that shows the same."""
+    site.page("/", links=["/a", "/bb"])
+    for path in ("/a", "/bb"):
+        site.page(path, "all the same", title="Twin")
+    run()
+    site.page("/", links=["/bb"])
+    run(fresh=True)
+    assert indexed(db, site) == {"/", "/bb"}
+    assert search("twin", db=db).results[0].url == site.url("/bb")
+
+
+def test_pages_that_are_alike_are_shown_as_one_hit(run: Run, site: Site, db: Path) -> None:
+    """Near-duplicates stay searchable; a search shows one of them and says how many are like it."""
+    site.page("/", links=["/a", "/print/a", "/other"])
+    site.page("/a", f"{WORDS} visited 1 times", title="Article")
+    site.page("/print/a", f"{WORDS} visited 2 times", title="Article")
+    site.page("/other", " ".join(reversed([f"term{number}" for number in range(200)])), title="Article of another kind")
+    run()
+    hits = search("article", db=db).results
+    assert [(hit.url, hit.similar) for hit in hits] == [(site.url("/a"), 1), (site.url("/other"), 0)]
+    assert search("word7", db=db).results[0].url == site.url("/a")
+
+
+def test_the_canonical_page_stands_for_those_like_it(run: Run, site: Site, db: Path) -> None:
+    """Of pages that are alike, one that names another as the original does not stand for them; it is found by it."""
+    site.page("/", links=["/x"])
+    site.page("/x", f"{WORDS} one", title="Article", head='<link rel=canonical href="/the/original">')
+    site.page("/the/original", f"{WORDS} two", title="Article")
+    run()
+    assert [hit.url for hit in search("article", db=db).results] == [site.url("/the/original")]
+
+
+def test_a_canonical_page_elsewhere_or_unlike_changes_nothing(run: Run, site: Site, db: Path) -> None:
+    """A canonical URL at another origin is not followed, and one that shows something else hides nothing."""
+    site.page("/", links=["/x", "/y"])
+    site.page("/x", f"{WORDS} one", title="Article", head='<link rel=canonical href="http://elsewhere.test/">')
+    site.page("/y", "a text of its own", title="Article", head='<link rel=canonical href="/">')
+    run()
+    assert {hit.url for hit in search("article", db=db).results} == {site.url("/x"), site.url("/y")}
+    assert rows(db, "SELECT count(*) FROM urls WHERE url LIKE '%elsewhere%'") == [0]
+
+
+def test_a_group_that_loses_its_page_is_made_anew(run: Run, again: Again, site: Site, db: Path) -> None:
+    """When the page that stands for others goes, one of the others stands for them."""
+    site.page("/", links=["/a", "/bb", "/ccc"])
+    for number, path in enumerate(("/a", "/bb", "/ccc")):
+        site.page(path, f"{WORDS} visited {number} times", title="Article")
+    run()
+    site.raw("/a", status=404)
+    again()
+    assert [(hit.url, hit.similar) for hit in search("article", db=db).results] == [(site.url("/bb"), 1)]
