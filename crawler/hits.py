@@ -23,6 +23,7 @@ MARK, MARK_END = "\ue000", "\ue001"
 _WORDS = re.compile(r"[^\W_]+")
 _Row = tuple[int, float, int, str, str, str, int]  # section, score, page, anchor, title, heading, group
 _CANDIDATES = 300  # sections ranked before they are grouped by page
+_NEARLY = 0.95  # of the best score of pages that are alike; above it the one that stands for them is shown
 _WHOLE = 1.25  # times the score of a section that holds every word of the query
 _SNIPPET_WORDS = 28
 _MORE_SECTIONS = 3
@@ -219,15 +220,15 @@ def _by_page(
     rows = {row[0]: row for row in (*own, *named, *called)}
     for section, row in rows.items():
         scores[section] *= _nearness(asked, row[4], row[5]) * (_WHOLE if section in whole else 1.0)
-    pages: dict[int, list[tuple[int, float, str]]] = {}
-    shown: dict[int, int] = {}  # of pages that are alike the one that stands for them, or else the best
-    for row in rows.values():
-        if row[2] == row[6]:
-            shown[row[6]] = row[2]
+    groups: dict[int, dict[int, list[tuple[int, float, str]]]] = {}
     for section in sorted(scores, key=lambda section: -scores[section]):
         _, _, page, anchor, _, _, group = rows[section]
-        if shown.setdefault(group, page) == page:
-            pages.setdefault(page, []).append((section, scores[section], anchor))
+        groups.setdefault(group, {}).setdefault(page, []).append((section, scores[section], anchor))
+    pages = {}
+    for group, alike in groups.items():  # the page that stands for those like it, unless another matches better
+        first = next(iter(alike))
+        page = group if group in alike and alike[group][0][1] >= _NEARLY * alike[first][0][1] else first
+        pages[page] = alike[page]
     return pages
 
 
