@@ -124,11 +124,12 @@ class Results:
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON form; a contract."""
-        names = ("rank", "url", "href", "title", "heading", "score", "site", "lang", "fetched_at", "similar")
+        names = ("rank", "url", "href", "title", "heading", "score", "site", "lang", "fetched_at")
         hits = []
         for hit in self.results:
             row = {name: getattr(hit, name) for name in names} | {"snippet": hit.plain_snippet}
-            hits.append(row | ({"fields": hit.fields} if hit.fields is not None else {}))
+            fields = {"fields": hit.fields} if hit.fields is not None else {}
+            hits.append(row | fields | ({"similar": hit.similar} if hit.similar else {}))
         return {"query": self.query, "total": self.total, "took_ms": self.took_ms, "results": hits}
 
 

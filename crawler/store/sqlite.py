@@ -95,8 +95,8 @@ class SqliteStore:
         mine = json.dumps([id_ for id_, url in rows if scope.verdict(url) is None])
         run("DELETE FROM links WHERE source IN (SELECT value FROM json_each(?))", (mine,))
         run(
-            "UPDATE urls SET state = 'skipped', reason = 'unreached', depth = NULL, found_on = NULL, etag = NULL, last_modified = NULL "
-            "WHERE id IN (SELECT value FROM json_each(?))",
+            "UPDATE urls SET state = 'skipped', reason = 'unreached', depth = NULL, found_on = NULL, etag = NULL, "
+            "last_modified = NULL WHERE id IN (SELECT value FROM json_each(?))",
             (mine,),
         )
 

@@ -162,7 +162,8 @@ def main() -> int:
     peak = max(one.resident_mb for one in seen)
     print(
         f"{report['pages']} pages fetched, {known} URLs known, {size / 1e6:.0f} MB in the file, "
-        f"{report['seconds']:.0f} s; peak {peak:.0f} MB, the last tenth at {paces[-1] / paces[0]:.2f} of the pace of the first"
+        f"{report['seconds']:.0f} s; "
+        f"peak {peak:.0f} MB, the last tenth at {paces[-1] / paces[0]:.2f} of the pace of the first"
     )
     return 0 if peak <= MOST_MB and paces[-1] >= LEAST_PACE * paces[0] else 1
 
