@@ -13,7 +13,9 @@ from typing import Any, Final
 from crawler import __version__
 from crawler.census import size_of
 from crawler.errors import IndexFileError
+from crawler.fingerprint import digest
 from crawler.store import schema
+from crawler.store.migrations import TEXT_OF_PAGE
 from crawler.store.owner import own, running
 
 _REPAIR: Final = "crawl doctor --repair"
@@ -22,6 +24,8 @@ _REPAIR: Final = "crawl doctor --repair"
 ORPHANS: Final = {
     "sections without a page": "sections WHERE page NOT IN (SELECT id FROM pages)",
     "pages without a URL": "pages WHERE id NOT IN (SELECT id FROM urls)",
+    "pages without a section": "pages WHERE id NOT IN (SELECT page FROM sections)",
+    "pages with another text than was fetched": f"pages WHERE text_hash <> digest({TEXT_OF_PAGE})",
     "links without a source or a target": "links WHERE source NOT IN (SELECT id FROM urls) "
     "OR target NOT IN (SELECT id FROM urls)",
     "URLs done without a page": "urls WHERE state = 'done' AND reason IN ('', 'cut-at-max-size') "
@@ -94,6 +98,7 @@ def connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path.absolute(), isolation_level=None)
     connection.execute("PRAGMA cell_size_check = ON")
     connection.execute("PRAGMA busy_timeout = 5000")
+    connection.create_function("digest", 1, lambda text: digest((text or "").encode()), deterministic=True)
     return connection
 
 

@@ -21,15 +21,25 @@ _MENDABLE: Final = re.compile(r"missing from index|wrong # of entries in index|n
 
 _REQUEUED: Final = "UPDATE urls SET state = 'queued', reason = '', detail = '', same_as = NULL"
 # What becomes of orphans; in this order, for one makes another.
-_ADOPTIONS: Final[dict[str, str]] = {
-    # Without a depth, so that it takes that of the first link that leads to it, and is fetched again.
-    "pages without a URL": "INSERT OR IGNORE INTO urls(id, url, host, state, reason, fetched_at) "
-    "SELECT id, url, site, 'done', '', fetched_at FROM {rows}",
-    "sections without a page": "DELETE FROM {rows}",
-    "URLs done without a page": f"{_REQUEUED} {{where}}",
-    "duplicates of a page that is not there": f"{_REQUEUED} {{where}}",
-    "links without a source or a target": "DELETE FROM {rows}",
-    "earlier texts without a URL": "DELETE FROM {rows}",
+_ADOPTIONS: Final[dict[str, tuple[str, ...]]] = {
+    # Without a depth, so that it takes that of the first link that leads to it, and is fetched again. What cannot be
+    # taken in has its URL under another id.
+    "pages without a URL": (
+        "INSERT OR IGNORE INTO urls(id, url, host, state, reason, fetched_at) "
+        "SELECT id, url, coalesce(site, ''), 'done', '', fetched_at FROM {rows}",
+        "DELETE FROM {rows}",
+    ),
+    "sections without a page": ("DELETE FROM {rows}",),
+    "pages without a section": ("DELETE FROM {rows}",),
+    # What is left of it can still be found until it is fetched again, which must not be answered "not modified".
+    "pages with another text than was fetched": (
+        "UPDATE urls SET state = 'queued', etag = '', last_modified = '' WHERE id IN (SELECT id FROM {rows})",
+        "UPDATE pages SET body_hash = NULL, text_hash = NULL {where}",
+    ),
+    "URLs done without a page": (_REQUEUED + " {where}",),
+    "duplicates of a page that is not there": (_REQUEUED + " {where}",),
+    "links without a source or a target": ("DELETE FROM {rows}",),
+    "earlier texts without a URL": ("DELETE FROM {rows}",),
 }
 
 
@@ -126,22 +136,27 @@ def _mended(connection: sqlite3.Connection, run: Callable[..., sqlite3.Cursor], 
         done.append(f"made {index} anew from {table}")
     # The weights that searches rank by are kept with the index.
     run("INSERT INTO sections_fts(sections_fts, rank) VALUES ('rank', ?)", (schema.RANK,))
-    for what, statement in _ADOPTIONS.items():
+    for what, statements in _ADOPTIONS.items():
         rows = ORPHANS[what]
-        if count := run(statement.format(rows=rows, where=rows.removeprefix("urls "))).rowcount:
-            verb = "deleted" if statement.startswith("DELETE") else "queued" if "queued" in statement else "took in"
-            done.append(f"{verb} {count} {what}")
+        for statement in statements:
+            written = statement.format(rows=rows, where=rows.partition(" ")[2])
+            if (count := run(written).rowcount) and "body_hash" not in statement:
+                verb = "deleted" if statement.startswith("DELETE") else "queued" if "queued" in statement else "took in"
+                done.append(f"{verb} {count} {what}")
     return done
 
 
 def _remade(path: Path) -> tuple[list[str], dict[str, Saved]]:
     """Puts a new file of all that can be read in the place of a damaged one, which stays beside it."""
     fresh = _free(path, ".salvaged")
-    tables = salvage(path, fresh)
-    if not tables["urls"].saved and not tables["pages"].saved:
-        fresh.unlink()
-        raise IndexFileError(f"{path}: nothing of it can be read", "take a copy of it from before")
-    done = mend(fresh)
+    try:
+        tables = salvage(path, fresh)
+        if not tables["urls"].saved and not tables["pages"].saved:
+            raise sqlite3.DatabaseError("no row can be read")
+        done = mend(fresh)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
     if not diagnose(fresh, schema.VERSION).sound:
         raise IndexFileError(f"{path}: cannot be made sound", f"what could be read of it is in {fresh}")
     shutil.copymode(path, fresh)

@@ -235,6 +235,8 @@ def test_a_file_of_which_nothing_is_left_is_as_it_was(index: Path) -> None:
     [
         ("DELETE FROM pages WHERE id = 7", "sections without a page"),
         ("DELETE FROM urls WHERE id = 7", "pages without a URL"),
+        ("DELETE FROM sections WHERE page = 7", "pages without a section"),
+        ("UPDATE sections SET text = 'other' WHERE page = 7", "pages with another text than was fetched"),
         ("INSERT INTO links(source, target) VALUES (1, 77777)", "links without a source or a target"),
         ("DELETE FROM pages WHERE id = 7", "URLs done without a page"),
         (
@@ -270,7 +272,10 @@ def test_missing_triggers_and_indexes(index: Path) -> None:
     """What a new file has and this one lacks is made, and what was not indexed meanwhile is indexed."""
     change(index, "DROP TRIGGER sections_ai", "DROP INDEX sections_by_page", "DROP TABLE versions")
     change(index, "DROP TRIGGER sections_au", "CREATE TRIGGER sections_au AFTER UPDATE ON sections BEGIN SELECT 1; END")
-    change(index, "INSERT INTO sections(page, \"order\", text) VALUES (7, 99, 'quagga')")
+    change(
+        index,
+        "INSERT INTO sections(page, \"order\", anchor, title, heading, text) VALUES (7, 99, '', '', '', 'quagga')",
+    )
     (said,) = [check.says for check in examine(index).checks if check.name == "schema objects"]
     assert all(name in said for name in ("sections_ai", "sections_au", "sections_by_page", "versions"))
     assert repair(index).after.sound
@@ -318,7 +323,9 @@ def old(path: Path) -> None:
             "VALUES (1, 'http://h/', 'h', 0, 'done', '', 200, '2026-01-01T00:00:00Z')"
         )
         connection.execute("INSERT INTO pages(id, url, title, site) VALUES (1, 'http://h/', 'Zebra', 'h')")
-        connection.execute("INSERT INTO sections(page, \"order\", heading, text) VALUES (1, 0, '', 'zebra')")
+        connection.execute(
+            "INSERT INTO sections(page, \"order\", anchor, title, heading, text) VALUES (1, 0, '', '', '', 'zebra')"
+        )
 
 
 def test_an_older_schema_is_brought_up(db: Path) -> None:
