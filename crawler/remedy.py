@@ -76,7 +76,7 @@ def repair(db: str | Path = "crawl.db") -> Repair:
     try:
         with own(path):
             return _repaired(path, diagnose(path, version))
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise IndexFileError(f"{db}: cannot be repaired: {error}", "take a copy of it from before") from error
 
 
@@ -92,7 +92,7 @@ def _repaired(path: Path, before: Diagnosis) -> Repair:
         after = diagnose(path, schema.VERSION)
         if after.sound:
             return Repair(before, after, tuple(done), str(copy))
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         pass  # and was undone: the damage is deeper
     done, tables = _remade(path)
     return Repair(before, diagnose(path, schema.VERSION), tuple(done), str(copy), tables)

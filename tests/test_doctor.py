@@ -385,3 +385,16 @@ def test_salvage_of_a_whole_file_is_that_file(index: Path, tmp_path: Path) -> No
             assert rows.lost == 0
     connect_writer(fresh).close()
     assert examine(fresh).sound
+
+
+def test_a_text_that_was_lost_in_part_is_fetched_again(run: Run, site: Site, db: Path) -> None:
+    """What is left can still be found, and the server is not asked whether it has changed: it has not."""
+    site.page("/", "zebra", body="<h2>More</h2><p>quagga</p>", ETag='"1"')
+    run()
+    change(db, "DELETE FROM sections WHERE text LIKE 'quagga%'")
+    assert repair(db).after.sound
+    assert (search("zebra", db=db).total, search("quagga", db=db).total) == (1, 0)
+    run()
+    assert search("quagga", db=db).total == 1
+    assert "If-None-Match" not in site.requests("/")[-1].headers
+    assert examine(db).sound
