@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from crawler.census import Status as Status
+    from crawler.census import status as status
+    from crawler.changes import Change as Change
+    from crawler.changes import diff as diff
     from crawler.config import Config as Config
+    from crawler.doctor import Diagnosis as Diagnosis
+    from crawler.doctor import examine as examine
     from crawler.errors import CrawlerError as CrawlerError
     from crawler.errors import IndexFileError as IndexFileError
     from crawler.errors import SeedError as SeedError
@@ -25,37 +31,61 @@ if TYPE_CHECKING:
     from crawler.hits import search as search
     from crawler.pipeline import crawl as crawl
     from crawler.pipeline import update as update
+    from crawler.remedy import Repair as Repair
+    from crawler.remedy import repair as repair
     from crawler.report import Progress as Progress
     from crawler.report import Report as Report
+    from crawler.story import Story as Story
+    from crawler.story import why as why
 
 _HOME = {
+    "Change": "changes",
     "Config": "config",
     "CrawlerError": "errors",
+    "Diagnosis": "doctor",
     "Hit": "hits",
     "IndexFileError": "errors",
     "Progress": "report",
+    "Repair": "remedy",
     "Report": "report",
     "Results": "hits",
     "SeedError": "errors",
+    "Status": "census",
+    "Story": "story",
     "UsageError": "errors",
     "crawl": "pipeline",
+    "diff": "changes",
+    "examine": "doctor",
+    "repair": "remedy",
     "search": "hits",
+    "status": "census",
     "update": "pipeline",
+    "why": "story",
 }
 
 __all__ = [
+    "Change",
     "Config",
     "CrawlerError",
+    "Diagnosis",
     "Hit",
     "IndexFileError",
     "Progress",
+    "Repair",
     "Report",
     "Results",
     "SeedError",
+    "Status",
+    "Story",
     "UsageError",
     "crawl",
+    "diff",
+    "examine",
+    "repair",
     "search",
+    "status",
     "update",
+    "why",
 ]
 
 

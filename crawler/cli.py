@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from crawler import __version__
+from crawler.commands import COMMANDS
 from crawler.console import printable
 from crawler.errors import SeedError, UsageError
 from crawler.shell import DefaultToCrawl, as_json, common, counted_interrupts, prepare
@@ -248,6 +249,10 @@ def _plan_text(plan: dict[str, Any]) -> str:
     lines = [f"{seed['url']}: {seed['robots']}; {seed['pace']}" for seed in plan["seeds"]]
     lines.append(f"scope {plan['scope']}, depth {plan['depth']}, into {plan['db']}; no page was fetched")
     return "\n".join(map(printable, lines))
+
+
+for _command in COMMANDS:
+    main.add_command(_command)
 
 
 def run(args: list[str]) -> int:

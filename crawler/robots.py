@@ -1,7 +1,9 @@
 """robots.txt: a reply becomes rules (RFC 9309). No I/O here."""
 
 import re
-from typing import Final
+from bisect import bisect_left
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from protego import Protego
 
@@ -12,6 +14,15 @@ MAX_REDIRECTS: Final = 5  # RFC 9309 §2.3.1.2
 MAX_DELAY: Final = 30.0  # seconds; a longer Crawl-delay is cut to this
 
 _AGENT_LINE = re.compile(r"^([ \t]*user-?agent[ \t]*:[ \t]*)([^\r\n#]+)", re.I | re.M)
+
+
+class Line(NamedTuple):
+    """The line of a robots.txt that decides over a URL."""
+
+    number: int
+    """Of the line, from 1."""
+    text: str
+    allows: bool
 
 
 class Rules:
@@ -50,6 +61,25 @@ class Rules:
             return self._parse(agent).can_fetch(url, product(agent))
         return self._verdict or url.partition("?")[0] == origin(url) + "/robots.txt"
 
+    def line(self, agent: str, url: str) -> Line | None:
+        """The line that decides whether the agent may fetch the URL; None when none does, and the URL is allowed.
+
+        RFC 9309 §2.2.2: of the lines of the agent's group that match, the longest, and of as long ones an allow.
+        The parser itself is asked, for a line at a time, so that what is told is what holds.
+        """
+        if self._verdict is not None or url.partition("?")[0] == origin(url) + "/robots.txt":
+            return None
+        lines = self._text.splitlines()
+        # The same groups, but each rule refuses a path that is its number: which numbers are refused is our group.
+        numbered = Rules(None, "\n".join(f"Disallow: /{n}$" if _is_rule(t) else t for n, t in enumerate(lines, 1)))
+        allows, home = self.allows(agent, url), origin(url)
+        matching = (
+            Line(number, text.strip(), allows)
+            for number, text in enumerate(lines, 1)
+            if _matches(text, url, allows=allows) and not numbered.allows(agent, f"{home}/{number}")
+        )
+        return max(matching, key=lambda line: _weight(line.text, url, allows=allows), default=None)
+
     def delay(self, agent: str) -> float:
         """Seconds between requests that Crawl-delay asks of the agent, 0 when it asks nothing; at most MAX_DELAY."""
         asked = self._parse(agent).crawl_delay(product(agent)) if self._verdict is None else None
@@ -78,6 +108,34 @@ class Rules:
         if self._verdict is None:
             return "<Rules from robots.txt>"
         return "<Rules allow all>" if self._verdict else f"<Rules refuse all: {self.reason}>"
+
+
+def _alone(*lines: str) -> Protego:
+    return Protego.parse("\n".join(("User-agent: *", *lines)))
+
+
+@lru_cache(maxsize=4096)
+def _is_rule(line: str) -> bool:
+    """Whether the line ends the list of names that a group begins with, as any rule does."""
+    text = f"User-agent: a\n{line}\nUser-agent: b\nCrawl-delay: 9309"
+    return Protego.parse(text).crawl_delay("a") != 9309.0
+
+
+@lru_cache(maxsize=4096)
+def _matches(line: str, url: str, *, allows: bool) -> bool:
+    """Whether the line is one that allows, or one that refuses, and matches the URL."""
+    return _alone("Disallow: /", line).can_fetch(url, "*") if allows else not _alone(line).can_fetch(url, "*")
+
+
+def _weight(line: str, url: str, *, allows: bool) -> int:
+    """The length of a matching line's pattern as the parser counts it: the shortest pattern that overrules it."""
+    other = "Disallow" if allows else "Allow"
+
+    def overruled(length: int) -> bool:
+        return _alone(line, f"{other}: /{'*' * (length - 1)}").can_fetch(url, "*") is not allows
+
+    # A character is twelve at most once it is percent-encoded.
+    return 1 + bisect_left(range(1, 12 * len(line) + 2), True, key=overruled)
 
 
 def product(agent: str) -> str:

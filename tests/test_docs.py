@@ -10,7 +10,7 @@ import click
 import pytest
 
 import crawler
-from crawler import Config, Report, errors
+from crawler import Change, Config, Repair, Report, Status, Story, errors
 from crawler.cli import main
 from crawler.config import load
 from crawler.store.schema import connect_writer
@@ -58,13 +58,15 @@ def options(command: str) -> dict[str, click.Option]:
     return {flag: option for option in found if isinstance(option, click.Option) for flag in option.opts}
 
 
+LOOKING = ("why", "status", "diff", "doctor")
+
+
 @pytest.mark.parametrize("command", sorted(main.commands))
 def test_every_flag_stands_in_the_readme(command: str) -> None:
     """No flag is missing from the reference, and none there is made up."""
-    section = (
-        README.split(f"### {command}\n")[1].split("\n### ")[0] + README.split("### All of them\n")[1].split("\n### ")[0]
-    )
-    documented = set(re.findall(r"(?<![\w-])(--?[a-z][a-z-]*)", section))
+    title = ", ".join(LOOKING) if command in LOOKING else command
+    parts = (README.split(f"### {name}\n")[1].split("\n### ")[0] for name in (title, "All of them"))
+    documented = set(re.findall(r"(?<![\w-])(--?[a-z][a-z-]*)", "".join(parts)))
     assert set(options(command)) - {"-q", "-v"} - documented - {"--quiet", "--verbose"} == set()
     made_up = documented - {flag for name in main.commands for flag in options(name)} - {"-q", "-v"}
     assert made_up == set()
@@ -124,8 +126,9 @@ def test_every_reason_in_the_code_is_explained() -> None:
 
 def test_json_keys_of_the_report_are_documented() -> None:
     """Each key of `crawl --json` stands in the README."""
-    for item in fields(Report):
-        assert f"`{item.name}`" in README
+    for kind in (Report, Story, Status, Change, Repair):
+        for item in fields(kind):
+            assert f"`{item.name}`" in README or item.name == "after", item.name
 
 
 def test_modules_of_the_readme_are_those_of_the_package() -> None:

@@ -8,18 +8,19 @@ import crawler
 # From the bottom to the top; a module may import those that stand in a row above its own in this list.
 LAYERS = [
     ["__init__"],  # the version; what else it names is loaded on first use
-    ["errors", "urls", "addresses", "charset", "fingerprint"],
+    ["errors", "urls", "addresses", "charset", "fingerprint", "reasons"],
     ["transport", "sections"],
     ["fields", "robots", "page", "fetch", "query"],
     ["config", "store", "store.migrations", "store.owner"],
     ["store.schema", "store.sql"],
     ["store.rows"],
-    ["store.sqlite", "frontier", "hits"],
-    ["report", "visit"],
-    ["pipeline"],
+    ["store.sqlite", "store.salvage", "frontier", "hits", "story", "census"],
+    ["report", "visit", "changes", "doctor"],
+    ["pipeline", "remedy"],
     ["console"],
-    ["cards"],
+    ["cards", "views"],
     ["shell"],
+    ["commands"],
     ["cli"],
     ["__main__"],
 ]
@@ -30,7 +31,7 @@ HOMES = {
     "bs4": {"fields"},
     "soupsieve": {"fields"},
     "charset_normalizer": {"charset"},
-    "click": {"cli", "shell"},
+    "click": {"cli", "commands", "shell"},
     "protego": {"robots"},
     "publicsuffixlist": {"urls"},
     "requests": {"fetch", "transport"},

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from crawler.robots import MAX_BYTES, MAX_DELAY, Rules, product
+from crawler.robots import MAX_BYTES, MAX_DELAY, Line, Rules, product
 
 SITE = "https://example.org"
 
@@ -294,3 +294,86 @@ def test_sitemaps_in_their_order() -> None:
 def test_product_token(agent: str, token: str) -> None:
     """The product token is what stands before version and comment."""
     assert product(agent) == token
+
+
+def line(text: str, path: str, agent: str = "crawler/0.1") -> tuple[int, bool] | None:
+    """Number and verdict of the line that decides."""
+    found = rules(text).line(agent, SITE + path)
+    return None if found is None else (found.number, found.allows)
+
+
+@pytest.mark.parametrize(
+    ("lines", "path", "decides"),
+    [
+        pytest.param("Disallow: /a", "/a/b", (2, False), id="one"),
+        pytest.param("Disallow: /a", "/b", None, id="none"),
+        pytest.param("Disallow:", "/b", None, id="empty"),
+        pytest.param("", "/b", None, id="no line"),
+        pytest.param("Disallow: /a\nDisallow: /a/b\nDisallow: /a/", "/a/b/c", (3, False), id="longest"),
+        pytest.param("Allow: /page\nDisallow: /", "/page", (2, True), id="longer allow"),
+        pytest.param("Allow: /\nDisallow: /page", "/page", (3, False), id="longer disallow"),
+        pytest.param("Disallow: /page\nAllow: /page", "/page", (3, True), id="allow wins a tie"),
+        pytest.param("Disallow: /a\nDisallow: /a", "/a", (2, False), id="the first of two alike"),
+        pytest.param("Disallow: /*.php", "/a/b.php?x", (2, False), id="star"),
+        pytest.param("Disallow: /*.php$", "/a/b.php", (2, False), id="end"),
+        pytest.param("Disallow: /*.php$\nDisallow: /a", "/a/b.php?x", (3, False), id="not at the end"),
+        pytest.param("Disallow: /a*\nAllow: /a*b", "/aXb", (3, True), id="a star counts as a character"),
+        pytest.param("Allow: /page/index.html\nDisallow: /page/", "/page/", (2, True), id="index.html"),
+        pytest.param("# all\n\ndisallow : /a # why", "/a", (4, False), id="comments, blanks, case"),
+        pytest.param("Disalow: /a", "/a", (2, False), id="a misspelling that the parser reads"),
+        pytest.param("Disallow: /foo/\u30c4\nDisallow: /foo/%E3%83", "/foo/%E3%83%84", (2, False), id="UTF-8"),
+        pytest.param("Sitemap: /a\nCrawl-delay: 3\nDisallow: /a", "/a", (4, False), id="other lines"),
+        pytest.param("Disallow: /", "/robots.txt", None, id="robots.txt itself"),
+    ],
+)
+def test_which_line_decides(lines: str, path: str, decides: tuple[int, bool] | None) -> None:
+    """The longest line that matches, allow before disallow; None where no line matches."""
+    assert line(f"User-agent: *\n{lines}\n", path) == decides
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "decides"),
+    [
+        pytest.param("User-agent: *\nDisallow: /\n\nUser-agent: crawler\nDisallow: /p", "/p", (5, False), id="ours"),
+        pytest.param("User-agent: *\nDisallow: /\n\nUser-agent: crawler\nDisallow: /p", "/x", None, id="only ours"),
+        pytest.param("User-agent: other\nDisallow: /longer\n\nUser-agent: *\nDisallow: /l", "/longer", (5, False),
+                     id="everybody's, though another's is longer"),
+        pytest.param("User-agent: other\nUser-agent: crawler\n\nDisallow: /p", "/p", (4, False), id="two names"),
+        pytest.param("User-agent: other\nDisallow: /p\nUser-agent: crawler\nDisallow: /q", "/p", None, id="next group"),
+        pytest.param("User-agent: other\nSitemap: /s\nUser-agent: crawler\nDisallow: /q", "/q", (4, False),
+                     id="a sitemap ends no list of names"),
+        pytest.param("User-agent: crawler\nDisallow: /a\n\nUser-agent: x\nDisallow: /\n\nUser-agent: crawler\n"
+                     "Disallow: /b", "/b", (8, False), id="a group in two parts"),
+        pytest.param("User-agent: crawl\nDisallow: /", "/a", None, id="a shorter name"),
+        pytest.param("Disallow: /", "/a", None, id="in no group"),
+    ],
+)  # fmt: skip
+def test_the_deciding_line_is_of_our_group(text: str, path: str, decides: tuple[int, bool] | None) -> None:
+    """Lines of other groups decide nothing."""
+    assert line(text, path) == decides
+
+
+def test_the_deciding_line_says_what_the_rules_say() -> None:
+    """Whatever stands in robots.txt: a line decides as the whole does, and where none does all is allowed."""
+    chance = random.Random(2212)
+    names = ["*", "crawler", "other", "crawl", "Crawler/2"]
+    patterns = ["", "/", "/a", "/a/", "/a*", "/*b", "/a/b$", "/*.gif$", "/a/b", "*", "/a/*/c", "/%61"]
+    for _ in range(150):
+        text = "\n".join(
+            f"User-agent: {chance.choice(names)}"
+            if chance.random() < 0.3
+            else f"{chance.choice(['Allow', 'Disallow', 'Noindex'])}: {chance.choice(patterns)}"
+            for _ in range(12)
+        )
+        for path in ("/", "/a", "/a/b", "/a/x/c", "/z.gif"):
+            found = line(text, path)
+            assert rules(text).allows("crawler", SITE + path) is (found is None or found[1])
+
+
+def test_the_deciding_line_is_shown_as_it_stands() -> None:
+    """Its text is that of the file, and without usable rules there is none."""
+    assert rules("User-agent: *\n  Disallow: /a  # no").line("crawler", f"{SITE}/a") == Line(
+        2, "Disallow: /a  # no", False
+    )
+    for made in (Rules.from_reply(404), Rules.from_reply(503), Rules.from_reply(None, detail="timeout")):
+        assert made.line("crawler", f"{SITE}/a") is None

@@ -220,7 +220,7 @@ def test_only_what_is_due_is_asked_for(run: Run, again: Again, site: Site, db: P
 
 
 def test_identical_pages_are_stored_once(run: Run, site: Site, db: Path) -> None:
-    """Of URLs that send the very same bytes, the one that a person would name holds the page, and the others name it."""
+    """Of URLs that send the very same bytes, the one that a person would name holds the page; the others name it."""
     site.page("/", links=["/a/long/name", "/b", "/c"])
     for path in ("/a/long/name", "/b", "/c"):
         site.page(path, "all the same", title="Twin")

@@ -33,3 +33,19 @@ def own(path: Path) -> TextIO:
     file.write(str(os.getpid()))
     file.flush()
     return file
+
+
+def running(path: Path) -> int | None:
+    """The process that owns the index now, 0 when it does not say which; None when nobody does. Changes nothing."""
+    path = path.resolve()  # one lock, by whatever name the file is called
+    try:
+        file = path.with_name(path.name + ".lock").open()
+    except OSError:
+        return None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            owner = file.read(20).strip()
+            return int(owner) if owner.isdigit() else 0
+    return None

@@ -19,6 +19,8 @@ MINIMUM_SQLITE: Final = (3, 38, 0)  # UPDATE … FROM, ->> on JSON
 FTS_COLUMNS: Final = ("title", "heading", "ids", "terms", "text")
 # bm25 weights in the order of FTS_COLUMNS, kept in the file so that sqlite-utils and Datasette rank as we do.
 FTS_WEIGHTS: Final = (2.0, 5.0, 3.0, 3.0, 1.0)
+RANK: Final = f"bm25({', '.join(map(str, FTS_WEIGHTS))})"
+FULL_TEXT: Final = {"sections_fts": "sections", "called_fts": "called"}  # the indexes, and the tables that they index
 TOKENIZER: Final = "porter unicode61 remove_diacritics 2"
 
 _PAGE_SIZE: Final = 8192  # bytes; sections are long rows, and a crawl takes a twentieth less than with 4096
@@ -62,7 +64,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if not version:
             connection.execute(f"PRAGMA page_size = {_PAGE_SIZE}")
-            _create(connection)
+            create(connection)
         elif version < VERSION:
             migrate(connection, version, VERSION)
         for pragma in _WRITER_PRAGMAS:
@@ -126,7 +128,7 @@ def check(path: Path) -> int:
     return version
 
 
-def _create(connection: sqlite3.Connection) -> None:
+def create(connection: sqlite3.Connection) -> None:
     """Makes all tables in one transaction, so that a kill leaves an empty file or a whole schema."""
     from sqlite_utils import Database  # needed this once in the life of a file, and slow to load
 
@@ -241,8 +243,7 @@ def _create(connection: sqlite3.Connection) -> None:
         )
         for trigger in _fts_triggers():
             db.execute(trigger)
-        weights = ", ".join(map(str, FTS_WEIGHTS))
-        db.execute(f"INSERT INTO sections_fts(sections_fts, rank) VALUES ('rank', 'bm25({weights})')")
+        db.execute("INSERT INTO sections_fts(sections_fts, rank) VALUES ('rank', ?)", (RANK,))
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {VERSION}")
 

@@ -1,0 +1,135 @@
+"""Stories, standings, changes and diagnoses as text: short lines, each with its name before it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from crawler.census import Status
+from crawler.changes import Change
+from crawler.console import printable, size
+from crawler.doctor import Diagnosis
+from crawler.remedy import Repair
+from crawler.story import Answer, Indexed, Ruling, Story
+
+_COLORS = {"+": "\x1b[32m", "-": "\x1b[31m", "@": "\x1b[36m"}
+
+
+def story(told: Story) -> str:
+    """The story of a URL, a line for everything that there is to say of it."""
+    detail = f" ({told.detail})" if told.detail else ""
+    rows = [("url", told.url), ("state", f"{told.state}: {told.verdict}{detail}" if told.seen else told.verdict)]
+    rows += [("to do", told.advice)] if told.advice else []
+    rows += [("same as", told.same_as)] if told.same_as else []
+    rows += [("leads to", " → ".join(told.redirects_to))] if told.redirects_to else []
+    rows += [("led from", url) for url in told.redirected_from[:5]]
+    if told.seen:
+        rows.append(("found", f"{told.found_at}, {_depth(told)}"))
+        rows += [("path", " → ".join(told.path))] if len(told.path) > 1 else []
+        rows += [("linked on", _several(told.mentioned_on, "page"))]
+        rows += [("", f"{m.url} “{m.text}”{' (nofollow)' if m.nofollow else ''}") for m in told.mentions]
+    rows += [("scope", _ruling(told.scope, "in", "out")), ("robots", _ruling(told.robots, "allowed", "refused"))]
+    if told.answer and (told.answer.status or told.state == "failed"):  # what was refused by a rule was not asked for
+        rows += _answer(told.answer)
+    rows += _page(told.page) if told.page else ()
+    return _aligned(rows)
+
+
+def _depth(told: Story) -> str:
+    if told.depth is None:
+        return "at no depth: no link to it is followed"
+    return f"at depth {told.depth}" if told.depth else "as a seed"
+
+
+def _ruling(ruling: Ruling, yes: str, no: str) -> str:
+    return ruling.rule if ruling.allowed is None else f"{yes if ruling.allowed else no}, {ruling.rule}"
+
+
+def _answer(answer: Answer) -> Iterator[tuple[str, str]]:
+    status = f"HTTP {answer.status}" if answer.status else "no answer"
+    kind = f", {answer.content_type}" if answer.content_type else ""
+    tries = f", try {answer.attempts}" if answer.attempts > 1 else ""
+    yield "answer", f"{status}{kind}, {size(answer.size)} in {answer.seconds:.2f} s{tries}, at {answer.fetched_at}"
+    due = f"; due again {answer.due_at}" if answer.due_at else ""
+    yield "visits", f"{answer.visits}, and its text changed {_several(answer.changes, 'time')}{due}"
+
+
+def _page(page: Indexed) -> Iterator[tuple[str, str]]:
+    lang = f", in {page.lang}" if page.lang else ""
+    yield "page", f"“{page.title}”, {_several(page.sections, 'section')}{lang}"
+    if page.canonical:
+        yield "canonical", page.canonical
+    if page.similar_count:
+        yield "similar", _several(page.similar_count, "page")
+        yield from (("", url) for url in page.similar)
+
+
+def status(now: Status) -> str:
+    """How an index stands."""
+    alike = f", {now.duplicates} more URLs the same, {now.similar} nearly" if now.duplicates or now.similar else ""
+    rows = [
+        ("file", f"{now.db}, {size(now.file_size)}; {size(now.disk_free)} free on its disk"),
+        ("pages", f"{now.pages} in {_several(now.sections, 'section')}{alike}"),
+        ("urls", _counts(now.states) or "none"),
+    ]
+    rows += [("why not", _counts(now.reasons))] if now.reasons else []
+    rows += [("due", f"{now.due} now" + (f"; the next at {now.next_due_at}" if now.next_due_at else ""))]
+    if crawl := now.crawl:
+        process = f" (process {crawl.process})" if crawl.process else ""
+        state = f"runs now{process}" if crawl.process is not None else "is not finished"
+        end = f"finished {crawl.finished_at}" if crawl.finished_at else state
+        rows.append(("crawl", f"started {crawl.started_at}, {end}"))
+        rows.append(("rules", "; ".join(f"{name} {_plain(value)}" for name, value in crawl.rules.items() if value)))
+        rows += [("go on", crawl.go_on)] if crawl.go_on and crawl.process is None else []
+    rows += _list("waiting", (f"{w.queued}  {w.host}  by depth: {_counts(w.depths)}" for w in now.queued))
+    rows += _list(
+        "slowest", (f"{s.mean:.2f} s, {s.longest:.2f} at most, of {s.answers}  {s.host}" for s in now.slowest)
+    )
+    rows += _list("failing", (f"{f.failed}  {f.host}  {_counts(f.reasons)}" for f in now.failing))
+    return _aligned(rows)
+
+
+def _plain(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value).lower()
+
+
+def change(changed: Change, *, color: bool) -> Iterator[str]:
+    """The lines of a diff, coloured where that is allowed."""
+    for line in changed.lines:
+        paint = _COLORS.get(line[:1], "") if color else ""
+        yield f"{paint}{printable(line)}" + ("\x1b[0m" if paint else "")
+
+
+def diagnosis(found: Diagnosis) -> str:
+    """A line for each check, and what to do where one failed."""
+    rows = []
+    for check in found.checks:
+        rows.append((check.name, f"{'ok' if check.ok else 'WRONG'}: {check.says}"))
+        rows += [("", f"to do: {check.advice}")] if check.advice and not check.ok else []
+    return _aligned(rows)
+
+
+def repair(made: Repair) -> str:
+    """What was wrong, what was done, and what is left."""
+    rows = [("was wrong", f"{check.name}: {check.says}") for check in made.before.checks if not check.ok]
+    rows += _list("done", made.done)
+    rows += [("copy", made.copy)] if made.copy else []
+    for name, rows_of in made.tables.items():
+        lost = "some lost" if rows_of.lost is None else f"{rows_of.lost} lost"
+        rows.append((f"table {name}", f"{_several(rows_of.saved, 'row')} saved, {lost}"))
+    return f"{_aligned(rows)}\n{diagnosis(made.after)}" if rows else diagnosis(made.after)
+
+
+def _list(name: str, lines: Iterable[str]) -> list[tuple[str, str]]:
+    return [(name if not number else "", line) for number, line in enumerate(lines)]
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items())
+
+
+def _several(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _aligned(rows: Iterable[tuple[str, str]]) -> str:
+    rows = list(rows)
+    width = max(len(name) for name, _ in rows) + 2
+    return "\n".join(f"{name:{width}}{printable(text)}".rstrip() for name, text in rows)
