@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from crawler.hits import Results as Results
     from crawler.hits import search as search
     from crawler.pipeline import crawl as crawl
-    from crawler.pipeline import update as update
     from crawler.remedy import Repair as Repair
     from crawler.remedy import repair as repair
     from crawler.report import Progress as Progress
     from crawler.report import Report as Report
+    from crawler.revisit import update as update
     from crawler.story import Story as Story
     from crawler.story import why as why
 
@@ -59,7 +59,7 @@ _HOME = {
     "repair": "remedy",
     "search": "hits",
     "status": "census",
-    "update": "pipeline",
+    "update": "revisit",
     "why": "story",
 }
 

@@ -137,7 +137,7 @@ Asks servers only for what has changed. Seeds, depth and scope are those of the 
 @common
 def update_command(**flags: Any) -> int:
     """Crawl again what is due. A page that changed is due sooner the next time, one that did not later."""
-    from crawler.pipeline import update
+    from crawler.revisit import update
 
     before = _ago(flags["older_than"])
     console, config = prepare(flags)

@@ -18,10 +18,10 @@ from typing import Any, Final
 
 from crawler.addresses import Guard, is_loopback
 from crawler.config import Config
-from crawler.errors import IndexFileError, UsageError
+from crawler.errors import UsageError
 from crawler.frontier import HOST_SHARE, Frontier, Pace, Task
 from crawler.report import Progress, Report, Tally
-from crawler.store import Outcome, Queued, Revisit, RobotsReply, Store, open_store, stored_rules
+from crawler.store import Outcome, Queued, Revisit, RobotsReply, Store, open_store
 from crawler.urls import Scope, host, hostname, origin
 from crawler.visit import Visitor
 
@@ -141,9 +141,10 @@ def crawl(
     """Crawls from the seeds of the configuration into its index file, and returns when the crawl is over.
 
     Blocks. A crawl that was interrupted or killed goes on where it was. `revisit` asks again for what was fetched
-    before, as `update` does. `on_progress` is called in this thread a few times a second. The first Ctrl-C (or the
-    first count of `interrupts`, for a program with signal handlers of its own) takes no more URLs and finishes those
-    under way; the second gives those up, and still saves what is queued; the third is raised as KeyboardInterrupt.
+    before, as `crawler.update` does. `on_progress` is called in this thread a few times a second. The first Ctrl-C (or
+    the first count of `interrupts`, for a program with signal handlers of its own) takes no more URLs and finishes
+    those under way; the second gives those up, and still saves what is queued; the third is raised as
+    KeyboardInterrupt.
     Raises UsageError without seeds, IndexFileError when the file cannot be used, and whatever else ends a crawl; then
     all threads are joined and what was committed is safe.
     """
@@ -153,7 +154,7 @@ def crawl(
     try:
         resumed = store.begin(_rules(config), config.seeds, fresh=config.fresh, revisit=revisit)
         before = store.totals(config.seeds)
-        frontier = Frontier(_pace_of(config), waiting=before.queued, max_pages=config.max_pages)
+        frontier = Frontier(pace_of(config), waiting=before.queued, max_pages=config.max_pages)
         ring = Ring(config, frontier, store)
         stop = _Stop(interrupts)
         started = time.monotonic()
@@ -176,36 +177,13 @@ def crawl(
         store.close()
 
 
-def update(
-    config: Config,
-    *,
-    before: str | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
-    interrupts: Callable[[], int] | None = None,
-) -> Report:
-    """Crawls again, by the seeds, depth and scope of the last crawl, what is due; or what was last fetched `before`.
-
-    Asks with the validators that servers gave (ETag, Last-Modified). `before` is a time in ISO 8601, UTC. Everything
-    else is as for `crawl`, and as `config` says. Raises IndexFileError when nothing was crawled yet.
-    """
-    path = Path(config.db)
-    rules = stored_rules(path)
-    if rules is None:
-        raise IndexFileError(f"{path}: there is nothing to update", "crawl first: crawl --seed URL --depth 2")
-    seeds, include, exclude = (tuple(rules[name]) for name in ("seeds", "include", "exclude"))
-    config = replace(
-        config, seeds=seeds, depth=rules["depth"], scope=rules["scope"], include=include, exclude=exclude, fresh=False
-    )
-    return crawl(config, revisit=Revisit(before), on_progress=on_progress, interrupts=interrupts)
-
-
 def preview(config: Config) -> dict[str, Any]:
     """What a crawl by this configuration would do: what robots.txt says of each seed, and the pace. Fetches no page."""
     if not config.seeds:
         raise _no_seed()
     scope = Scope(config.scope, config.seeds, config.include, config.exclude)
-    guard = Guard(_addresses(config.seeds), allow_private=config.allow_private)
-    pace, visitor = _pace_of(config), Visitor(config, scope, guard)
+    guard = Guard(addresses_of(config.seeds), allow_private=config.allow_private)
+    pace, visitor = pace_of(config), Visitor(config, scope, guard)
     seeds = []
     for seed in config.seeds:
         task = Task(Queued(0, origin(seed) + "/robots.txt", 0, 0), host(seed), None, 0)
@@ -234,7 +212,7 @@ def _turn(ring: Ring, stop: "_Stop", on_progress: Callable[[Progress], None] | N
     """
     config = ring.config
     scope = Scope(config.scope, config.seeds, config.include, config.exclude)
-    guard = Guard(_addresses(config.seeds), allow_private=config.allow_private)
+    guard = Guard(addresses_of(config.seeds), allow_private=config.allow_private)
     visitors = [Visitor(config, scope, guard) for _ in range(config.threads)]
     fetchers = [_thread("fetch", n, fetch_loop, ring, visitor) for n, visitor in enumerate(visitors, 1)]
     indexers = [_thread("index", n, index_loop, ring) for n in range(1, config.indexers + 1)]
@@ -352,7 +330,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _pace_of(config: Config) -> Callable[[str], Pace]:
+def pace_of(config: Config) -> Callable[[str], Pace]:
     """One request at a time and a second between two, but on this very machine as fast as it goes; or as set."""
 
     def pace(name: str) -> Pace:
@@ -364,7 +342,7 @@ def _pace_of(config: Config) -> Callable[[str], Pace]:
     return pace
 
 
-def _addresses(seeds: Iterable[str]) -> set[str]:
+def addresses_of(seeds: Iterable[str]) -> set[str]:
     """The addresses of the seeds' own hosts: the user named them, so they may be private."""
     found: set[str] = set()
     for name in {hostname(seed) for seed in seeds}:

@@ -16,6 +16,7 @@ from crawler.fingerprint import digest, sketch
 from crawler.frontier import Task
 from crawler.page import Page, ParseError, directives, parse
 from crawler.robots import MAX_BYTES, MAX_REDIRECTS, Rules
+from crawler.sitemap import Sitemap, parse_sitemap
 from crawler.store import Edge, Outcome, RobotsReply, State
 from crawler.transport import FetchError
 from crawler.urls import Scope, normalize, origin
@@ -56,7 +57,7 @@ class Visitor:
             return Rules.from_reply(404), RobotsReply(home, None, "", "not asked for", _now()), None
         again = None
         try:
-            reply = self._get_robots(url)
+            reply = self._get_followed(url, MAX_BYTES)
             rules = Rules.from_reply(reply.status, reply.body)
             record = RobotsReply(home, reply.status, _text(reply.body), rules.reason, _now())
             if rules.reason:
@@ -70,17 +71,31 @@ class Visitor:
             record = RobotsReply(home, None, "", rules.reason, _now())
         return rules, record, again
 
-    def _get_robots(self, url: str) -> Response:
-        """The reply for robots.txt, redirects followed, across hosts too (RFC 9309 §2.3.1.2). Raises FetchError."""
+    def sitemap(self, url: str) -> Sitemap:
+        """What a sitemap says; nothing if it cannot be had. Never raises."""
+        try:
+            normal = normalize(url)
+            reply = self._get_followed(normal, self._config.max_size) if normal else None
+        except FetchError:
+            return Sitemap()
+        if reply is None or reply.status != 200:
+            return Sitemap()
+        return parse_sitemap(reply.body, reply.url, self._config.max_size)
+
+    def _get_followed(self, url: str, max_size: int) -> Response:
+        """The reply for a robots.txt or a sitemap, redirects followed, across hosts too (RFC 9309 §2.3.1.2).
+
+        Raises FetchError.
+        """
         for _ in range(MAX_REDIRECTS + 1):
-            reply = self._fetcher.get(url, max_size=MAX_BYTES, any_type=True)
+            reply = self._fetcher.get(url, max_size=max_size, any_type=True)
             if reply.location is None:
                 return reply
             target = normalize(reply.location, url)
             if target is None:
-                raise FetchError("bad-redirect", "robots.txt redirects to no http URL")
+                raise FetchError("bad-redirect", f"{url} redirects to no http URL")
             url = target
-        raise FetchError("redirects", f"robots.txt redirects more than {MAX_REDIRECTS} times")
+        raise FetchError("redirects", f"{url} redirects, and so on, more than {MAX_REDIRECTS} times")
 
     def visit(self, task: Task) -> Visited:
         """Fetches a URL if its host's rules allow it. Rule 4: whatever goes wrong costs this one URL; never raises."""

@@ -213,7 +213,7 @@ def test_only_what_is_due_is_asked_for(run: Run, again: Again, site: Site, db: P
     assert again(before=None) == found(same=2)
     site.seen.clear()
     assert again(before=None) == found()
-    assert site.paths == []
+    assert site.paths == ["/sitemap.xml"]
 
 
 # What shows the same
@@ -313,3 +313,61 @@ def test_a_group_that_loses_its_page_is_made_anew(run: Run, again: Again, site: 
     site.raw("/a", status=404)
     again()
     assert [(hit.url, hit.similar) for hit in search("article", db=db).results] == [(site.url("/bb"), 1)]
+
+
+# What sitemaps say
+
+
+def sitemap(site: Site, path: str, **changed: str) -> None:
+    rows = "".join(
+        f"<url><loc>{site.url('/' + page)}</loc><lastmod>{at}</lastmod></url>" for page, at in changed.items()
+    )
+    site.raw(path, f"<urlset>{rows}</urlset>".encode(), Content_Type="application/xml")
+
+
+def not_due(db: Path) -> None:
+    """All pages were visited a while ago, and are due in a far future."""
+    rows(db, "UPDATE urls SET fetched_at = '2026-01-01T00:00:00Z', due_at = '2999-01-01T00:00:00Z'")
+
+
+def test_what_a_sitemap_says_has_changed_is_due(run: Run, again: Again, site: Site, db: Path) -> None:
+    """A page that changed after the last visit, by the sitemap, is due before its time; the others are not."""
+    site.page("/", links=["/old", "/fresh"])
+    site.page("/old")
+    site.page("/fresh")
+    run()
+    not_due(db)
+    sitemap(site, "/sitemap.xml", old="2025-12-31", fresh="2026-01-02", unknown="2026-01-02")
+    site.page("/fresh", "news")
+    site.seen.clear()
+    assert again(before=None) == found(changed=1)
+    assert site.paths == ["/sitemap.xml", "/fresh"]
+
+
+def test_sitemaps_that_robots_names_are_read(run: Run, again: Again, site: Site, db: Path) -> None:
+    """The sitemaps are those that robots.txt names, and those that they name, unless robots.txt refuses them."""
+    site.page("/", links=["/a", "/b"])
+    site.page("/a")
+    site.page("/b")
+    run()
+    not_due(db)
+    site.robots(
+        f"User-agent: *\nDisallow: /secret\nSitemap: {site.url('/index.xml')}\nSitemap: {site.url('/secret.xml')}"
+    )
+    index = "".join(f"<sitemap><loc>{path}</loc></sitemap>" for path in ("/one.xml", "/index.xml", "/missing.xml"))
+    site.raw("/index.xml", f"<sitemapindex>{index}</sitemapindex>".encode())
+    sitemap(site, "/one.xml", a="2026-02-01")
+    sitemap(site, "/secret.xml", b="2026-02-01")
+    site.seen.clear()
+    assert again(before=None) == found(same=1)
+    assert site.paths == ["/index.xml", "/one.xml", "/missing.xml", "/a"]
+
+
+def test_a_sitemap_that_cannot_be_had_says_nothing(run: Run, again: Again, site: Site, db: Path) -> None:
+    """A server error in place of a sitemap, or a page that is none, is no reason to visit anything, nor to fail."""
+    site.page("/")
+    run()
+    not_due(db)
+    for status, body in ((500, b""), (200, b"<html><body>welcome"), (301, b"")):
+        site.raw("/sitemap.xml", body, status=status)
+        assert again(before=None) == found()

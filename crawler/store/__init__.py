@@ -87,6 +87,8 @@ class Revisit(NamedTuple):
 
     before: str | None = None
     """Those whose last visit was not after this time (ISO 8601, UTC); None for those that are due."""
+    modified: tuple[tuple[str, str], ...] = ()
+    """URLs that are said to have changed, and when: due if they were not visited since."""
 
 
 class Handed(NamedTuple):

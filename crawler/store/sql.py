@@ -222,6 +222,11 @@ UPDATE urls SET state = 'queued' WHERE state <> 'queued' AND fetched_at IS NOT N
     AND reason <> 'unreached' AND iif(:before IS NULL, coalesce(due_at, fetched_at) <= :now, fetched_at <= :before)
 """
 
+MODIFIED = """
+UPDATE urls SET state = 'queued' FROM (SELECT value->>0 AS url, value->>1 AS at FROM json_each(?)) AS said
+WHERE urls.url = said.url AND state <> 'queued' AND fetched_at < said.at AND depth IS NOT NULL AND reason <> 'unreached'
+"""
+
 # Every table that holds something of a page, and by which column.
 OF_A_PAGE = (("sections", "page"), ("pages", "id"))
 

@@ -83,6 +83,7 @@ class SqliteStore:
                         self._judge_anew(run, rules)
                 if revisit is not None:
                     run(sql.REVISITED, {"before": revisit.before, "now": _now()})
+                    run(sql.MODIFIED, (_json(revisit.modified),))
             run(sql.SEEDS, (_now(), json.dumps([(url, host(url)) for url in seeds])))
             self._relax(run)
             run("DELETE FROM temp.offered")
