@@ -46,6 +46,7 @@ class Config:
     headers: Mapping[str, str] = field(default_factory=dict)
     obey_robots: bool = True
     allow_private: bool = False
+    durable: bool = False
     fresh: bool = False
     limit: int = 10
     sites: Mapping[str, Mapping[str, Selector]] = field(default_factory=dict)

@@ -119,7 +119,7 @@ def _store(ring: Ring, batch: list[Item]) -> None:
     # read as waiting could be handed out after it is done. SQLite has one writer anyway.
     with ring.writing:
         urls, found, changes = ring.store.commit(outcomes, robots, _ROOM)
-        pages = sum(outcome.page is not None for outcome in outcomes)
+        pages = sum(outcome.page is not None or outcome.unchanged for outcome in outcomes)
         ring.frontier.settle([outcome.id for outcome in outcomes], urls, found, pages)
         refill(ring)
     ring.tally.add(outcomes, changes)
@@ -150,7 +150,7 @@ def crawl(
     """
     if not config.seeds:
         raise _no_seed()
-    store = open_store(Path(config.db))
+    store = open_store(Path(config.db), durable=config.durable)
     try:
         resumed = store.begin(_rules(config), config.seeds, fresh=config.fresh, revisit=revisit)
         before = store.totals(config.seeds)
@@ -171,7 +171,9 @@ def crawl(
         if not after.queued and not report.interrupted:
             report = _finish(ring, stop, report)
             after = store.totals(config.seeds)  # pages that were not reached again are gone now
-            report = replace(report, pages=after.pages, reasons=after.reasons, skipped=after.skipped)
+            report = replace(
+                report, pages=after.pages, reasons=after.reasons, skipped=after.skipped, duplicates=after.duplicates
+            )
         return report
     finally:
         store.close()

@@ -117,7 +117,7 @@ def test_every_kind_of_value_in_a_file(here: Path) -> None:
             id="key with a hyphen",
         ),
         pytest.param("zzqq = 1", "crawl.toml:1:", "unknown key 'zzqq'", "depth", id="key like none"),
-        pytest.param("[crawl]\ndepth = 1", "crawl.toml:1:", "unknown key 'crawl'", "known keys", id="unknown table"),
+        pytest.param("[qqzz]\ndepth = 1", "crawl.toml:1:", "unknown key 'qqzz'", "known keys", id="unknown table"),
         pytest.param('\n\ndepth = "two"', "crawl.toml:3:", "depth is 'two'", "whole number", id="text for a number"),
         pytest.param("depth = 2.0", "crawl.toml:1:", "depth is 2.0", "whole number", id="fraction for a whole number"),
         pytest.param("depth = true", "crawl.toml:1:", "depth is True", "whole number", id="switch for a number"),

@@ -15,7 +15,7 @@ from sqlite_utils import Database
 from crawler import IndexFileError, search
 from crawler.page import Link, Page, Section
 from crawler.store import Edge, Outcome, RobotsReply
-from crawler.store.schema import APPLICATION_ID, VERSION
+from crawler.store.schema import APPLICATION_ID, VERSION, connect_writer
 from crawler.store.sqlite import SqliteStore
 
 SEED = "http://h.test/"
@@ -298,3 +298,11 @@ def test_links_of_a_page_keep_text_fragment_and_rel(store: SqliteStore, db: Path
         "author",
         1,
     )
+
+
+@pytest.mark.parametrize(("durable", "level"), [(False, 1), (True, 2)])
+def test_a_durable_store_waits_for_the_disk(db: Path, durable: bool, level: int) -> None:
+    """synchronous is NORMAL, and FULL when a power cut must lose nothing (https://sqlite.org/pragma.html)."""
+    connection = connect_writer(db, durable=durable)
+    assert connection.execute("PRAGMA synchronous").fetchone() == (level,)
+    connection.close()

@@ -371,3 +371,31 @@ def test_a_sitemap_that_cannot_be_had_says_nothing(run: Run, again: Again, site:
     for status, body in ((500, b""), (200, b"<html><body>welcome"), (301, b"")):
         site.raw("/sitemap.xml", body, status=status)
         assert again(before=None) == found()
+
+
+def test_the_number_of_pages_of_an_update_can_be_limited(run: Run, again: Again, site: Site) -> None:
+    """--max-pages counts pages that have not changed, too."""
+    site.page("/", links=["/a", "/b", "/c"], ETag='"x"')
+    for path in ("/a", "/b", "/c"):
+        site.page(path, ETag='"x"')
+    run()
+    assert again(max_pages=2, threads=1) == found(same=2)
+    assert again() == found(same=2)
+
+
+def test_an_alias_that_fails_while_its_page_moves_points_to_the_right_one(
+    run: Run, again: Again, site: Site, db: Path
+) -> None:
+    """In one batch the page of a group changes and the alias's server fails: nothing points to a page that is gone."""
+    site.page("/", links=["/a", "/bb", "/ccc"])
+    for path in ("/a", "/bb", "/ccc"):
+        site.page(path, "all the same", title="Twin")
+    run()
+    site.raw("/a", status=404)
+    site.raw("/bb", status=503)
+    site.raw("/ccc", status=503)
+    again(retries=0)
+    held = rows(db, "SELECT url FROM pages WHERE title = 'Twin'")
+    assert len(held) == 1
+    assert rows(db, "SELECT count(*) FROM urls WHERE same_as NOT IN (SELECT id FROM pages)") == [0]
+    assert search("twin", db=db).total == 1

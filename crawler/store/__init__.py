@@ -157,11 +157,12 @@ def stored_rules(path: Path) -> dict[str, Any] | None:
         store.close()
 
 
-def open_store(path: str | Path) -> Store:
+def open_store(path: str | Path, *, durable: bool = False) -> Store:
     """The store at `path`, created when there is none, owned by this process until it is closed.
 
-    Raises IndexFileError when the file is not ours, of a newer schema, locked by another crawl, or cannot be written.
+    `durable`: a commit is safe from a power cut, too, not only from a kill. Raises IndexFileError when the file is not
+    ours, of a newer schema, locked by another crawl, or cannot be written.
     """
     from crawler.store.sqlite import SqliteStore
 
-    return SqliteStore(Path(path))
+    return SqliteStore(Path(path), durable=durable)

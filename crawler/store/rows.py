@@ -107,8 +107,6 @@ class Rows:
                     self._add_page(o)
             elif before.is_indexed and o.id in replaced:
                 verdict = "gone"
-            elif o.state == "failed":
-                same_as = before.same_as
             self._add_outcome(o, before, same_as, verdict)
 
     def _add_outcome(self, o: Outcome, before: Known, same_as: int | None, verdict: str) -> None:

@@ -47,10 +47,10 @@ _READER_PRAGMAS = (
 )
 
 
-def connect_writer(path: Path) -> sqlite3.Connection:
+def connect_writer(path: Path, *, durable: bool = False) -> sqlite3.Connection:
     """The one writing connection to the file, which is created with all tables when it is missing or empty.
 
-    Raises IndexFileError.
+    `durable` makes every commit wait for the disk. Raises IndexFileError.
     """
     if sqlite3.sqlite_version_info < MINIMUM_SQLITE:
         wanted = ".".join(map(str, MINIMUM_SQLITE))
@@ -69,6 +69,8 @@ def connect_writer(path: Path) -> sqlite3.Connection:
             migrate(connection, version, VERSION)
         for pragma in _WRITER_PRAGMAS:
             connection.execute(pragma)
+        if durable:
+            connection.execute("PRAGMA synchronous = FULL")
     except (sqlite3.Error, UnicodeDecodeError) as error:
         if connection is not None:
             connection.close()

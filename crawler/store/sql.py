@@ -28,7 +28,8 @@ CREATE TEMP TRIGGER brought_nearer AFTER UPDATE OF depth ON main.urls WHEN new.d
 OUTCOMES = """
 UPDATE urls SET state = o.state, reason = o.reason, detail = o.detail, status = o.status, attempts = o.attempts,
     fetched_at = o.fetched_at, seconds = o.seconds, size = o.size, content_type = o.content_type, etag = o.etag,
-    last_modified = o.last_modified, redirect_to = o.redirect_to, same_as = o.same_as, visits = urls.visits + o.visits,
+    last_modified = o.last_modified, redirect_to = o.redirect_to,
+    same_as = iif(o.state = 'failed', urls.same_as, o.same_as), visits = urls.visits + o.visits,
     changes = urls.changes + o.changes, due_at = o.due_at
 FROM (SELECT value->>0 AS id, value->>1 AS state, value->>2 AS reason, value->>3 AS detail, value->>4 AS status,
         value->>5 AS attempts, value->>6 AS fetched_at, value->>7 AS seconds, value->>8 AS size,

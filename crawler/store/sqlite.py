@@ -28,14 +28,14 @@ _OF_THE_RUN = {"fresh", "update"}  # keys of the rules that say how a crawl runs
 class SqliteStore:
     """The store in a file that this process owns. One writing connection, used by one thread at a time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, durable: bool = False) -> None:
         schema.check(path)  # before the lock file beside it is made
         path = path.resolve()  # one lock, by whatever name the file is called
         self._path = path
         self._lock = threading.Lock()
         self._owner = own(path)
         try:
-            self._connection = schema.connect_writer(path)
+            self._connection = schema.connect_writer(path, durable=durable)
             with _mapped(path):
                 self._connection.executescript(sql.SCRATCH)
                 self._connection.create_function("deflated", 1, lambda text: zlib.compress((text or "").encode()))
@@ -92,8 +92,8 @@ class SqliteStore:
     def _forget(self, run: Callable[..., sqlite3.Cursor], rules: dict[str, Any]) -> None:
         """Makes every URL in the scope of the rules one that was not reached yet. What is indexed stays, for now."""
         scope = Scope(rules["scope"], tuple(rules["seeds"]), tuple(rules["include"]), tuple(rules["exclude"]))
-        rows = run("SELECT id, url FROM urls").fetchall()
-        mine = json.dumps([id_ for id_, url in rows if scope.verdict(url) is None])
+        rows = run("SELECT id, url FROM urls")  # read in pieces: there may be millions
+        mine = json.dumps([id_ for id_, url in iter(rows.fetchone, None) if scope.verdict(url) is None])
         run("DELETE FROM links WHERE source IN (SELECT value FROM json_each(?))", (mine,))
         run(
             "UPDATE urls SET state = 'skipped', reason = 'unreached', depth = NULL, found_on = NULL, etag = NULL, "
