@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from crawler.console import printable, size
 from crawler.hits import MARK, MARK_END, Hit, Results
 from crawler.report import Report
+from crawler.store.sql import TRANSIENT
 
 _MARKS = re.compile(f"([{MARK}{MARK_END}])")
 _REASONS = {
@@ -120,8 +121,8 @@ def updated(report: Report) -> str:
         lines.append(f"Interrupted, {_count(report.queued, 'URL')} still to visit: the same command goes on from here.")
     elif not report.fetched:
         lines.append("Nothing is due yet. To visit everything again: crawl update --older-than 0")
-    elif report.failed:
-        lines.append(f"{_count(report.failed, 'URL')} failed; what was indexed of them stays.")
+    if failed := sum(report.reasons.get(reason, 0) for reason in TRANSIENT):
+        lines.append(f"{_count(failed, 'URL')} could not be fetched for now; what was indexed of them stays.")
     return "\n".join(lines)
 
 

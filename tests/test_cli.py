@@ -458,3 +458,35 @@ def test_search_works_while_a_crawl_runs(site: Site, tmp_path: Path, crawl: Craw
     assert process.returncode == 0
     assert totals == sorted(totals)
     assert len(totals) > 1
+
+
+def test_an_update_prints_four_counts(site: Site, crawl: Crawl) -> None:
+    """`crawl update` prints what is new, changed, gone and the same, as a line on standard output and as JSON."""
+    site.page("/", links=["/a", "/b"])
+    site.page("/a")
+    site.page("/b")
+    crawl("--seed", site.url())
+    site.page("/a", "changed")
+    site.raw("/b", status=503)
+    found = crawl("update", "--older-than", "0")
+    assert (found.returncode, found.stdout) == (0, "0 new, 1 changed, 0 gone, 1 same\n")
+    assert "1 URL could not be fetched for now" in found.stderr
+    site.raw("/b", status=404)
+    report = json.loads(crawl("update", "--older-than", "0", "--json").stdout)
+    assert [report[verdict] for verdict in ("new", "changed", "gone", "same")] == [0, 0, 1, 2]
+    assert "Nothing is due yet" in crawl("update", "--older-than", "7d").stderr
+
+
+@pytest.mark.parametrize("age", ["", "soon", "7y", "d", "1e999d", "nan", "inf"])
+def test_an_age_that_is_none(crawl: Crawl, age: str) -> None:
+    """An age that cannot be read is a usage error."""
+    found = crawl("update", "--older-than", age)
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr.startswith("error: --older-than is")
+
+
+def test_an_update_without_an_index(crawl: Crawl, tmp_path: Path) -> None:
+    """Without an index there is nothing to update, and nothing is made."""
+    found = crawl("update")
+    assert (found.returncode, found.stderr.splitlines()[0]) == (3, "error: crawl.db: there is nothing to update")
+    assert list(tmp_path.iterdir()) == []
