@@ -1,0 +1,24 @@
+"""Fixtures of the chaos tests."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.harness import Content, Lab, content, interlinked
+from tests.site import Site
+
+
+@pytest.fixture
+def lab(tmp_path: Path, site: Site) -> Lab:
+    """A site of 150 pages and what else a crawl meets, and a folder to crawl it into."""
+    interlinked(site)
+    return Lab(tmp_path, site)
+
+
+@pytest.fixture
+def undisturbed(lab: Lab) -> Content:
+    """What an uninterrupted crawl of the site comes to."""
+    lab.finish()
+    found = content(lab.db)
+    lab.forget()
+    return found

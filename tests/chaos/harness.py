@@ -1,0 +1,244 @@
+"""A site, a crawl of it in a process of its own, the faults it meets, and what must hold of the file afterwards."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from crawler.pipeline import BATCH, QUEUE_BOUND
+from tests.site import Site
+
+ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "10"))
+SEED = int(os.environ.get("CHAOS_SEED", "0")) or random.randrange(1, 1 << 30)
+THREADS = 4
+UNDER_WAY = THREADS + QUEUE_BOUND + BATCH  # what may be fetched and not committed at any instant
+COMMAND = [sys.executable, "-m", "crawler"]
+FAULTS = Path(__file__).parent / "faults"
+STATES = {"queued", "done", "failed", "skipped", "gone"}
+NOBODY = 65534  # a user who owns nothing
+
+Row = tuple[Any, ...]
+Content = dict[str, list[Row]]
+
+# What a crawl came to, whatever the order in which it was done.
+_CONTENT = {
+    "urls": "SELECT url, state, reason, depth, status, redirect_to FROM urls",
+    "pages": "SELECT url, title, description, lang, site, canonical, robots FROM pages",
+    "sections": 'SELECT pages.url, "order", level, anchor, heading, ids, terms, text FROM sections '
+    "JOIN pages ON pages.id = page",
+    "links": "SELECT s.url, t.url, fragment, text, rel, hops FROM links JOIN urls s ON s.id = source "
+    "JOIN urls t ON t.id = target",
+    "called": 'SELECT url, "order", value FROM called JOIN sections ON sections.id = section '
+    "JOIN pages ON pages.id = page, json_each('[\"' || replace(called.links, ' · ', '\",\"') || '\"]')",
+    "hosts": "SELECT origin, robots_status, robots_txt FROM hosts",
+    "crawls": "SELECT finished_at IS NOT NULL FROM crawls",
+}
+# What there must be none of, at any instant.
+_NEVER = {
+    "done without its page": "SELECT url FROM urls WHERE state = 'done' AND reason IN ('', 'cut-at-max-size') "
+    "AND id NOT IN (SELECT id FROM pages)",
+    "a page that is not done": "SELECT pages.url FROM pages JOIN urls USING (id) WHERE state <> 'done'",
+    "a page without sections": "SELECT url FROM pages WHERE id NOT IN (SELECT page FROM sections)",
+    "a section without its page": "SELECT id FROM sections WHERE page NOT IN (SELECT id FROM pages)",
+    "a section that is not indexed": "SELECT id FROM sections EXCEPT SELECT id FROM sections_fts_docsize",
+    "an index row without its section": "SELECT id FROM sections_fts_docsize EXCEPT SELECT id FROM sections",
+    "a link of what is not done": "SELECT url FROM links JOIN urls ON urls.id = source WHERE state = 'queued'",
+    "a link to what is not known": "SELECT id FROM links WHERE target NOT IN (SELECT id FROM urls)",
+    "two crawls under way": "SELECT id FROM crawls WHERE finished_at IS NULL LIMIT -1 OFFSET 1",
+}
+
+
+def interlinked(site: Site, count: int = 150, seed: int = 1) -> None:
+    """A site of pages that link to each other, with whatever else a crawl meets: every page has a word of its own."""
+    chance = random.Random(seed)
+    paths = ["/", *(f"/{number}" for number in range(1, count))]
+    others = ["/moved", "/missing", "/gone", "/private/1", "/image", "/hidden", "/blank", "http://other.invalid/"]
+    for number, path in enumerate(paths):
+        links = [*chance.sample(paths, 3), *paths[number + 1 : number + 3], *chance.sample(others, 2)]
+        called = f'<a href="/{chance.randrange(1, count)}#part">the part of {number}</a>'
+        body = f'{called}<h2 id="part">Part {number}</h2><p>{"words of a part " * chance.randrange(60)}'
+        site.page(path, f"{word_of(path)} {'and more ' * chance.randrange(80)}", links=links, body=body)
+    site.robots("User-agent: *\nDisallow: /private\n")
+    site.redirect("/moved", "/moved/on")
+    site.redirect("/moved/on", "/1", 302)
+    site.raw("/gone", status=410)
+    site.raw("/image", b"\x89PNG", Content_Type="image/png")
+    site.page("/hidden", head='<meta name="robots" content="noindex">', links=["/2"])
+    site.raw("/blank", b" ", Content_Type="text/html")
+
+
+def word_of(path: str) -> str:
+    """The word that the page at this path holds, and no other."""
+    return "word" + "".join("abcdefghij"[int(digit)] for digit in path if digit.isdigit()) + "x"
+
+
+class Lab:
+    """A folder with an index file, and the one command that crawls the site into it."""
+
+    def __init__(self, folder: Path, site: Site) -> None:
+        self.folder = folder
+        self.site = site
+        self.db = folder / "crawl.db"
+        self.command = ["--seed", site.url(), "--depth", "6", "--threads", str(THREADS), "--per-host", "4"]
+        self._asked_before = 0
+        self._settled: set[str] = set()
+        self._kills = 0
+        self.refetched: list[int] = []
+        """How many requests each kill cost, over all crawls."""
+
+    def start(self, *args: str, more: dict[str, Any] | None = None, **faults: Any) -> subprocess.Popen[str]:
+        """The crawl, or the command given, in a process of its own that has these faults."""
+        settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": self.folder}
+        return subprocess.Popen(
+            [*COMMAND, *(args or self.command)], env=environment(faults), **(settings | (more or {}))
+        )
+
+    def run(self, *args: str, **faults: Any) -> subprocess.CompletedProcess[str]:
+        """As `start`, to the end."""
+        process = self.start(*args, **faults)
+        with process:
+            out, messages = process.communicate(timeout=60)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, messages)
+
+    def killed(self, **faults: Any) -> bool:
+        """Runs the crawl into its fault; whether that killed it. All that must hold after a kill is checked."""
+        done = self.run(**faults)
+        assert "Traceback" not in done.stderr, done.stderr
+        self.check()
+        if done.returncode in (-signal.SIGKILL, -signal.SIGXFSZ):
+            return True
+        assert done.returncode == 0, done
+        return False
+
+    def killed_after(self, seconds: float) -> bool:
+        """As `killed`, at an instant."""
+        process = self.start()
+        with process:
+            try:
+                process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+        self.check()
+        return process.returncode != 0
+
+    def finish(self, *args: str) -> None:
+        """The same command, undisturbed, ends the crawl."""
+        done = self.run(*args)
+        assert (done.returncode, done.stdout) == (0, ""), done
+        self.check()
+
+    def forget(self) -> None:
+        """The next crawl begins in an empty folder."""
+        for file in self.folder.glob("crawl.db*"):
+            file.unlink()
+        self._settled = set()
+
+    def copy(self) -> Path:
+        """The file as it is, with its log: SQLite recovers the copy, and the next crawl the original."""
+        beside = self.folder / "copy"
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir()
+        for ending in ("", "-wal", "-journal"):
+            if (file := self.db.with_name(self.db.name + ending)).exists():
+                shutil.copy(file, beside)
+        return beside / self.db.name
+
+    def check(self) -> None:
+        """P1, P2, P3 and P5: what must hold of the file, and of what the server saw, whenever a crawl ended."""
+        asked = Counter(self.site.url(path) for path in self.site.paths[self._asked_before :])
+        self._asked_before += asked.total()
+        # Nobody but the kernel knows which requests a killed process had sent; none of them was for what it had stored.
+        assert asked.keys() & self._settled == set(), "fetched again, though it was stored"
+        assert max(asked.values(), default=0) <= 1, "fetched twice by one run"
+        if not self.db.exists() or not self.db.stat().st_size:
+            return
+        connection = sqlite3.connect(self.copy())
+        try:
+            if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                return
+            whole(connection)
+            rows = dict(connection.execute("SELECT url, state FROM urls"))
+        finally:
+            connection.close()
+        assert set(rows.values()) <= STATES
+        settled = {url for url, state in rows.items() if state != "queued"}
+        assert settled >= self._settled, "lost what was stored"
+        again = asked.keys() - settled
+        self.refetched.append(len(again))
+        assert len(again) <= UNDER_WAY
+        self._settled = settled
+
+
+def environment(faults: dict[str, Any]) -> dict[str, str]:
+    path = os.pathsep.join(filter(None, [str(FAULTS), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path, "CHAOS": json.dumps(faults), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def whole(connection: sqlite3.Connection) -> None:
+    """SQLite's own checks pass, pages and index agree, and every page is found by its word."""
+    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    for index in ("sections_fts", "called_fts"):
+        connection.execute(f"INSERT INTO {index}({index}, rank) VALUES ('integrity-check', 1)")
+    for what, statement in _NEVER.items():
+        assert connection.execute(statement).fetchall() == [], what
+    find = "SELECT DISTINCT url FROM sections_fts JOIN sections s ON s.id = sections_fts.rowid JOIN pages p ON p.id = page"
+    for (url,) in connection.execute("SELECT url FROM pages").fetchall():
+        word = word_of("/" + url.partition("//")[2].partition("/")[2])
+        assert connection.execute(f"{find} WHERE sections_fts MATCH ?", (word,)).fetchall() == [(url,)], url
+
+
+def content(db: Path) -> Content:
+    """What the file says, by content: no ids, no times."""
+    connection = sqlite3.connect(db)
+    try:
+        return {name: sorted(connection.execute(sql).fetchall(), key=repr) for name, sql in _CONTENT.items()}
+    finally:
+        connection.close()
+
+
+def steps_of(file: Path) -> list[str]:
+    """The statements that a process wrote down, and how it closed the file."""
+    return file.read_text().splitlines()
+
+
+def one_line(done: subprocess.CompletedProcess[str], code: int = 3) -> str:
+    """The one line with which a command failed; a hint may follow, and nothing else."""
+    assert done.returncode == code, done
+    assert done.stdout == ""
+    first, *rest = done.stderr.splitlines()
+    assert first.startswith("error: "), done.stderr
+    assert [line.partition(" ")[0] for line in rest] in ([], ["hint:"]), done.stderr
+    return first
+
+
+class Watched:
+    """Reads a stream of a process to its end; `saw` waits until it has said something."""
+
+    def __init__(self, stream: Any) -> None:
+        self.lines: list[str] = []
+        self._changed = threading.Condition()
+        self._ended = False
+        self._thread = threading.Thread(target=self._read, args=(stream,))
+        self._thread.start()
+
+    def _read(self, stream: Any) -> None:
+        for line in stream:
+            with self._changed:
+                self.lines.append(line)
+                self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        self._thread.join()
