@@ -58,6 +58,7 @@ _NEVER = {
 
 def interlinked(site: Site, count: int = 150, seed: int = 1) -> None:
     """A site of pages that link to each other, with whatever else a crawl meets: every page has a word of its own."""
+    site.latency = 0.003  # so that documents arrive one by one, and make many commits
     chance = random.Random(seed)
     paths = ["/", *(f"/{number}" for number in range(1, count))]
     others = ["/moved", "/missing", "/gone", "/private/1", "/image", "/hidden", "/blank", "http://other.invalid/"]
@@ -88,17 +89,23 @@ class Lab:
         self.site = site
         self.db = folder / "crawl.db"
         self.command = ["--seed", site.url(), "--depth", "6", "--threads", str(THREADS), "--per-host", "4"]
-        self._asked_before = 0
+        self._runs = 0
         self._settled: set[str] = set()
-        self._kills = 0
+        self._settled_before: dict[int, set[str]] = {}
         self.refetched: list[int] = []
         """How many requests each kill cost, over all crawls."""
 
     def start(self, *args: str, more: dict[str, Any] | None = None, **faults: Any) -> subprocess.Popen[str]:
-        """The crawl, or the command given, in a process of its own that has these faults."""
+        """The crawl, or the command given, in a process of its own that has these faults.
+
+        Each run has a name, which it gives to the server: a killed one's last request may be seen only later.
+        """
+        self._runs += 1
+        self._settled_before[self._runs] = self._settled
+        named = environment(faults) | {"CRAWL_USER_AGENT": f"crawler/{self._runs}"}
         settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": self.folder}
         return subprocess.Popen(
-            [*COMMAND, *(args or self.command)], env=environment(faults), **(settings | (more or {}))
+            [*COMMAND, *(args or self.command)], env=named, **(settings | (more or {}))
         )
 
     def run(self, *args: str, **faults: Any) -> subprocess.CompletedProcess[str]:
@@ -112,8 +119,9 @@ class Lab:
         """Runs the crawl into its fault; whether that killed it. All that must hold after a kill is checked."""
         done = self.run(**faults)
         assert "Traceback" not in done.stderr, done.stderr
-        self.check()
+        again = self.check()
         if done.returncode in (-signal.SIGKILL, -signal.SIGXFSZ):
+            self.refetched.append(again)
             return True
         assert done.returncode == 0, done
         return False
@@ -127,8 +135,12 @@ class Lab:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.communicate()
-        self.check()
-        return process.returncode != 0
+        again = self.check()
+        if process.returncode == 0:
+            return False
+        assert process.returncode == -signal.SIGKILL
+        self.refetched.append(again)
+        return True
 
     def finish(self, *args: str) -> None:
         """The same command, undisturbed, ends the crawl."""
@@ -141,6 +153,7 @@ class Lab:
         for file in self.folder.glob("crawl.db*"):
             file.unlink()
         self._settled = set()
+        self._settled_before = {}
 
     def copy(self) -> Path:
         """The file as it is, with its log: SQLite recovers the copy, and the next crawl the original."""
@@ -152,19 +165,26 @@ class Lab:
                 shutil.copy(file, beside)
         return beside / self.db.name
 
-    def check(self) -> None:
-        """P1, P2, P3 and P5: what must hold of the file, and of what the server saw, whenever a crawl ended."""
-        asked = Counter(self.site.url(path) for path in self.site.paths[self._asked_before :])
-        self._asked_before += asked.total()
-        # Nobody but the kernel knows which requests a killed process had sent; none of them was for what it had stored.
-        assert asked.keys() & self._settled == set(), "fetched again, though it was stored"
-        assert max(asked.values(), default=0) <= 1, "fetched twice by one run"
+    def check(self) -> int:
+        """What must hold of the file, and of what the server saw, whenever a crawl ended: P1, P2, P3 and P5.
+
+        Returns how many URLs were asked for in vain, and will be asked for again.
+        """
+        asked: dict[int, Counter[str]] = {run: Counter() for run in self._settled_before}
+        for seen in list(self.site.seen):
+            run = int(seen.headers["User-Agent"].partition("/")[2])
+            if run in asked and seen.path != "/robots.txt":
+                asked[run][self.site.url(seen.path)] += 1
+        for run, urls in asked.items():
+            assert urls.keys() & self._settled_before[run] == set(), "fetched again, though it was stored"
+            assert max(urls.values(), default=0) <= 1, "fetched twice by one run"
+        last = asked[self._runs].keys()
         if not self.db.exists() or not self.db.stat().st_size:
-            return
+            return len(last)
         connection = sqlite3.connect(self.copy())
         try:
             if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                return
+                return len(last)
             whole(connection)
             rows = dict(connection.execute("SELECT url, state FROM urls"))
         finally:
@@ -172,10 +192,10 @@ class Lab:
         assert set(rows.values()) <= STATES
         settled = {url for url, state in rows.items() if state != "queued"}
         assert settled >= self._settled, "lost what was stored"
-        again = asked.keys() - settled
-        self.refetched.append(len(again))
+        again = last - settled
         assert len(again) <= UNDER_WAY
         self._settled = settled
+        return len(again)
 
 
 def environment(faults: dict[str, Any]) -> dict[str, str]:

@@ -34,9 +34,10 @@ def step(statement: str) -> None:
     global counted
     if statement.startswith("--"):  # of a trigger: part of the statement that is under way
         return
+    statement = " ".join(statement.split())
     if "steps" in told:
         with open(told["steps"], "a") as file:
-            file.write(" ".join(statement.split())[:60] + "\n")
+            file.write(statement[:60] + "\n")
     if "kill_at" in told and matching.match(statement):
         counted += 1
         if counted == told["kill_at"]:
