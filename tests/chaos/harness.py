@@ -39,7 +39,7 @@ _CONTENT = {
     "called": 'SELECT url, "order", value FROM called JOIN sections ON sections.id = section '
     "JOIN pages ON pages.id = page, json_each('[\"' || replace(called.links, ' · ', '\",\"') || '\"]')",
     "hosts": "SELECT origin, robots_status, robots_txt FROM hosts",
-    "crawls": "SELECT finished_at IS NOT NULL FROM crawls",
+    "crawls": "SELECT count(*) FROM crawls WHERE finished_at IS NULL",
 }
 # What there must be none of, at any instant.
 _NEVER = {
