@@ -8,8 +8,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ UNDER_WAY = THREADS + QUEUE_BOUND + BATCH  # what may be fetched and not committ
 COMMAND = [sys.executable, "-m", "crawler"]
 FAULTS = Path(__file__).parent / "faults"
 STATES = {"queued", "done", "failed", "skipped", "gone"}
-NOBODY = 65534  # a user who owns nothing
 
 Row = tuple[Any, ...]
 Content = dict[str, list[Row]]
@@ -84,12 +83,18 @@ def word_of(path: str) -> str:
 class Lab:
     """A folder with an index file, and the one command that crawls the site into it."""
 
-    def __init__(self, folder: Path, site: Site) -> None:
+    _runs = 0
+
+    def __init__(self, folder: Path, site: Site, scratch: Path | None = None) -> None:
+        """`scratch` is where copies go, if not into the folder."""
         self.folder = folder
+        self._scratch = scratch or folder
         self.site = site
         self.db = folder / "crawl.db"
+        self.limits: dict[str, int] = {}
+        """Faults that stand for the disk, where it cannot be made small."""
         self.command = ["--seed", site.url(), "--depth", "6", "--threads", str(THREADS), "--per-host", "4"]
-        self._runs = 0
+        self._last = 0
         self._settled: set[str] = set()
         self._settled_before: dict[int, set[str]] = {}
         self.refetched: list[int] = []
@@ -100,9 +105,10 @@ class Lab:
 
         Each run has a name, which it gives to the server: a killed one's last request may be seen only later.
         """
-        self._runs += 1
-        self._settled_before[self._runs] = self._settled
-        named = environment(faults) | {"CRAWL_USER_AGENT": f"crawler/{self._runs}"}
+        Lab._runs += 1
+        self._last = Lab._runs
+        self._settled_before[Lab._runs] = self._settled
+        named = environment(faults) | {"CRAWL_USER_AGENT": f"crawler/{Lab._runs}"}
         settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": self.folder}
         return subprocess.Popen(
             [*COMMAND, *(args or self.command)], env=named, **(settings | (more or {}))
@@ -110,10 +116,7 @@ class Lab:
 
     def run(self, *args: str, **faults: Any) -> subprocess.CompletedProcess[str]:
         """As `start`, to the end."""
-        process = self.start(*args, **faults)
-        with process:
-            out, messages = process.communicate(timeout=60)
-        return subprocess.CompletedProcess(process.args, process.returncode, out, messages)
+        return ended(self.start(*args, **faults))
 
     def killed(self, **faults: Any) -> bool:
         """Runs the crawl into its fault; whether that killed it. All that must hold after a kill is checked."""
@@ -157,7 +160,7 @@ class Lab:
 
     def copy(self) -> Path:
         """The file as it is, with its log: SQLite recovers the copy, and the next crawl the original."""
-        beside = self.folder / "copy"
+        beside = self._scratch / "copy"
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir()
         for ending in ("", "-wal", "-journal"):
@@ -178,7 +181,7 @@ class Lab:
         for run, urls in asked.items():
             assert urls.keys() & self._settled_before[run] == set(), "fetched again, though it was stored"
             assert max(urls.values(), default=0) <= 1, "fetched twice by one run"
-        last = asked[self._runs].keys()
+        last = asked[self._last].keys()
         if not self.db.exists() or not self.db.stat().st_size:
             return len(last)
         connection = sqlite3.connect(self.copy())
@@ -231,6 +234,23 @@ def steps_of(file: Path) -> list[str]:
     return file.read_text().splitlines()
 
 
+def until(process: subprocess.Popen[str], happened: Callable[[], object]) -> None:
+    """Returns once it has happened; looks again each time that the process has not ended for a moment."""
+    while not happened():
+        try:
+            process.wait(0.01)
+        except subprocess.TimeoutExpired:
+            continue
+        raise AssertionError(f"ended with {process.returncode} before it happened: {process.communicate()}")
+
+
+def ended(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    """What a process came to, once it has ended."""
+    with process:
+        out, messages = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, messages)
+
+
 def one_line(done: subprocess.CompletedProcess[str], code: int = 3) -> str:
     """The one line with which a command failed; a hint may follow, and nothing else."""
     assert done.returncode == code, done
@@ -239,26 +259,3 @@ def one_line(done: subprocess.CompletedProcess[str], code: int = 3) -> str:
     assert first.startswith("error: "), done.stderr
     assert [line.partition(" ")[0] for line in rest] in ([], ["hint:"]), done.stderr
     return first
-
-
-class Watched:
-    """Reads a stream of a process to its end; `saw` waits until it has said something."""
-
-    def __init__(self, stream: Any) -> None:
-        self.lines: list[str] = []
-        self._changed = threading.Condition()
-        self._ended = False
-        self._thread = threading.Thread(target=self._read, args=(stream,))
-        self._thread.start()
-
-    def _read(self, stream: Any) -> None:
-        for line in stream:
-            with self._changed:
-                self.lines.append(line)
-                self._changed.notify_all()
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
-
-    def close(self) -> None:
-        self._thread.join()
