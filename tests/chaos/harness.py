@@ -158,6 +158,11 @@ class Lab:
         self._settled = set()
         self._settled_before = {}
 
+    def forget_requests(self) -> None:
+        """What fails for a passing reason is asked for again by the next crawl, as it should be."""
+        self._settled = set()
+        self._settled_before = {}
+
     def copy(self) -> Path:
         """The file as it is, with its log: SQLite recovers the copy, and the next crawl the original."""
         beside = self._scratch / "copy"
