@@ -278,7 +278,7 @@ class SqliteStore:
         if _identity(self._path) != self._file:
             raise IndexFileError(
                 f"{self._path}: was deleted, renamed or replaced while the crawl wrote to it",
-                "what was committed before is in the file that was there: put it back, and the same command goes on from there",
+                "what was committed is in the file that was there; put it back, and the same command goes on",
             )
 
     def __repr__(self) -> str:
