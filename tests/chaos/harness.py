@@ -110,9 +110,7 @@ class Lab:
         self._settled_before[Lab._runs] = self._settled
         named = environment(faults) | {"CRAWL_USER_AGENT": f"crawler/{Lab._runs}"}
         settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": self.folder}
-        return subprocess.Popen(
-            [*COMMAND, *(args or self.command)], env=named, **(settings | (more or {}))
-        )
+        return subprocess.Popen([*COMMAND, *(args or self.command)], env=named, **(settings | (more or {})))
 
     def run(self, *args: str, **faults: Any) -> subprocess.CompletedProcess[str]:
         """As `start`, to the end."""
@@ -155,8 +153,8 @@ class Lab:
         """The next crawl begins in an empty folder."""
         for file in self.folder.glob("crawl.db*"):
             file.unlink()
-        self._settled = set()
-        self._settled_before = {}
+        self.site.asked.clear()
+        self.forget_requests()
 
     def forget_requests(self) -> None:
         """What fails for a passing reason is asked for again by the next crawl, as it should be."""
@@ -172,6 +170,10 @@ class Lab:
             if (file := self.db.with_name(self.db.name + ending)).exists():
                 shutil.copy(file, beside)
         return beside / self.db.name
+
+    def of_last_run(self) -> list[str]:
+        """The paths that the last process that was started has asked for."""
+        return [seen.path for seen in list(self.site.seen) if seen.headers["User-Agent"] == f"crawler/{self._last}"]
 
     def check(self) -> int:
         """What must hold of the file, and of what the server saw, whenever a crawl ended: P1, P2, P3 and P5.
@@ -219,10 +221,13 @@ def whole(connection: sqlite3.Connection) -> None:
         connection.execute(f"INSERT INTO {index}({index}, rank) VALUES ('integrity-check', 1)")
     for what, statement in _NEVER.items():
         assert connection.execute(statement).fetchall() == [], what
-    find = "SELECT DISTINCT url FROM sections_fts JOIN sections s ON s.id = sections_fts.rowid JOIN pages p ON p.id = page"
+    find = (
+        "SELECT DISTINCT url FROM sections_fts JOIN sections ON sections.id = sections_fts.rowid "
+        "JOIN pages ON pages.id = page WHERE sections_fts MATCH ?"
+    )
     for (url,) in connection.execute("SELECT url FROM pages").fetchall():
         word = word_of("/" + url.partition("//")[2].partition("/")[2])
-        assert connection.execute(f"{find} WHERE sections_fts MATCH ?", (word,)).fetchall() == [(url,)], url
+        assert connection.execute(find, (word,)).fetchall() == [(url,)], url
 
 
 def content(db: Path) -> Content:
