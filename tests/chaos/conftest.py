@@ -15,10 +15,12 @@ def lab(tmp_path: Path, site: Site) -> Lab:
     return Lab(tmp_path, site)
 
 
-@pytest.fixture
-def undisturbed(lab: Lab) -> Content:
-    """What an uninterrupted crawl of the site comes to."""
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Content:
+    """What an uninterrupted crawl of such a site comes to."""
+    site = Site()
+    interlinked(site)
+    lab = Lab(tmp_path_factory.mktemp("undisturbed"), site)
     lab.finish()
-    found = content(lab.db)
-    lab.forget()
-    return found
+    site.close()
+    return content(lab.db)
