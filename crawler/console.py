@@ -79,13 +79,11 @@ class Console:
         with self._lock:
             if self._live:
                 shown = printable(f"{line} · {now.host}")[: self.width - 1]
-                self._err.write(f"\r\x1b[K{shown}")
-                self._err.flush()
+                self._write(f"\r\x1b[K{shown}")
                 self._shown = True
             elif time.monotonic() >= self._next_line:
                 self._next_line = time.monotonic() + _PLAIN_EVERY
-                self._err.write(printable(f"{line} · {now.host}") + "\n")
-                self._err.flush()
+                self._write(printable(f"{line} · {now.host}") + "\n")
 
     def say(self, text: str) -> None:
         """A message for the person, on standard error; none when quiet."""
@@ -109,14 +107,23 @@ class Console:
     def _message(self, text: str) -> None:
         with self._lock:
             self._clear()
-            self._err.write(text + "\n")
-            self._err.flush()
+            self._write(text + "\n")
 
     def _clear(self) -> None:
         if self._shown:
-            self._err.write("\r\x1b[K")
-            self._err.flush()
+            self._write("\r\x1b[K")
             self._shown = False
+
+    def _write(self, text: str) -> None:
+        """Called under the lock. That a message cannot be shown, its terminal closed or its disk full, ends nothing."""
+        try:
+            self._err.write(text)
+            self._err.flush()
+        except OSError:
+            # What is left in the buffer has to go somewhere, or the interpreter would fail at exit.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._err.fileno())
+            os.close(nowhere)
 
 
 def _nowhere() -> TextIO:

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from crawler.addresses import Guard, is_loopback
 from crawler.config import Config
-from crawler.errors import UsageError
+from crawler.errors import CrawlerError, UsageError
 from crawler.frontier import HOST_SHARE, Frontier, Pace, Task
 from crawler.report import Progress, Report, Tally
 from crawler.store import Outcome, Queued, Revisit, RobotsReply, Store, open_store
@@ -238,7 +238,7 @@ def _turn(ring: Ring, stop: "_Stop", on_progress: Callable[[Progress], None] | N
     try:
         refill(ring)
         for thread in indexers + fetchers:
-            thread.start()
+            _start(thread)
             running.append(thread)
         _join(fetchers, stop, tick)
     except BaseException as error:
@@ -270,7 +270,7 @@ def _finish(ring: Ring, stop: "_Stop", report: Report) -> Report:
             ring.store.interrupt()
 
     thread = _thread("finish", 1, lambda ring: ring.store.finish(report.as_dict()), ring)
-    thread.start()
+    _start(thread)
     _join([thread], stop, tick)
     if stop.count:
         return replace(report, interrupted=True)
@@ -315,6 +315,15 @@ def _thread(kind: str, number: int, loop: Callable[..., None], ring: Ring, *args
             ring.fail(error)
 
     return threading.Thread(target=run, name=f"crawler-{kind}-{number}", daemon=True)
+
+
+def _start(thread: threading.Thread) -> None:
+    try:
+        thread.start()
+    except RuntimeError as error:
+        raise CrawlerError(
+            f"no thread can be started: {error}", "give fewer --threads, or raise the system's limit (ulimit -u)"
+        ) from error
 
 
 def _rules(config: Config) -> dict[str, Any]:

@@ -79,6 +79,10 @@ def run(main: click.Group, args: list[str]) -> int:
         if verbose:
             traceback.print_exc()
         return _fail(error)
+    except MemoryError:
+        if verbose:
+            traceback.print_exc()
+        return _fail(CrawlerError("out of memory", "what was committed before is safe; give fewer --threads"))
     except OSError as error:
         if verbose:
             traceback.print_exc()

@@ -29,9 +29,14 @@ def own(path: Path) -> TextIO:
             f"{path}: another crawl writes to it" + (f" (process {owner})" if owner.isdigit() else ""),
             "wait for it to end, stop it, or give another path with --db; searching goes on undisturbed",
         ) from None
-    file.truncate()
-    file.write(str(os.getpid()))
-    file.flush()
+    try:
+        os.ftruncate(file.fileno(), 0)
+        os.pwrite(file.fileno(), str(os.getpid()).encode(), 0)  # unbuffered: nothing is left to be written at close
+    except OSError as error:
+        file.close()
+        raise IndexFileError(
+            f"{beside}: cannot be written: {error.strerror}", "free some space and run the same command again"
+        ) from error
     return file
 
 

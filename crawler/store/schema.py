@@ -86,12 +86,33 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     if version < VERSION:
         raise IndexFileError(f"{path}: is of schema {version}, from an older crawler", "upgrade it: crawl doctor")
     try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        try:
+            return _connect_reader(path, "mode=ro")
+        except sqlite3.OperationalError as error:
+            # Even to be read, a file in WAL mode wants two files beside it. Where nobody may make them and there is no
+            # log, there is no writer either, and the file is all there is.
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+                raise
+            log = path.resolve().with_name(path.resolve().name + "-wal")
+            if log.exists() and log.stat().st_size:
+                raise IndexFileError(
+                    f"{path}: cannot be read: its newest part, {log.name}, can be read by who may write here only",
+                    "copy both files to a folder that you may write to",
+                ) from error
+            return _connect_reader(path, "mode=ro&immutable=1")
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        raise IndexFileError(f"{path}: cannot be read: {error}") from error
+
+
+def _connect_reader(path: Path, options: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True, isolation_level=None)
+    try:
         for pragma in _READER_PRAGMAS:
             connection.execute(pragma)
         connection.execute("SELECT 1 FROM sections_fts LIMIT 1").fetchone()
-    except (sqlite3.Error, UnicodeDecodeError) as error:
-        raise IndexFileError(f"{path}: cannot be read: {error}") from error
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

@@ -6,11 +6,12 @@ the same reason new URLs come back as one row of JSON rather than by RETURNING, 
 """
 
 import json
+import os
 import sqlite3
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ class SqliteStore:
         except BaseException:
             self._owner.close()
             raise
+        self._file = _identity(path)
         self._deepest = 0
         self._fresh = False
         self._crawl = 0
@@ -251,6 +253,10 @@ class SqliteStore:
     def close(self) -> None:
         """Closes the file, and lets go of it."""
         with self._lock:
+            if _identity(self._path) != self._file:
+                # SQLite would leave the log by the old name, without the file that it belongs to.
+                with suppress(sqlite3.Error):
+                    self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._connection.close()
             self._owner.close()  # which frees the lock
 
@@ -261,14 +267,32 @@ class SqliteStore:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection.execute
+                self._check_place()
                 self._connection.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
 
+    def _check_place(self) -> None:
+        """Raises IndexFileError when the path no longer leads to the open file: nobody would find what is written."""
+        if _identity(self._path) != self._file:
+            raise IndexFileError(
+                f"{self._path}: was deleted, renamed or replaced while the crawl wrote to it",
+                "what was committed is in the file that was there; put it back, and the same command goes on",
+            )
+
     def __repr__(self) -> str:
         return f"<SqliteStore {self._path}>"
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file a path leads to; None when it leads nowhere."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 @contextmanager
@@ -283,6 +307,8 @@ def _mapped(path: Path) -> Iterator[None]:
             raise IndexFileError(
                 f"{path}: the disk is full", "free some space and run the same command again"
             ) from error
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY:
+            raise IndexFileError(f"{path}: cannot be written: {error}", "check the path and its permissions") from error
         raise IndexFileError(f"{path}: {error}", "what was committed before is safe") from error
 
 
