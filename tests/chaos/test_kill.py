@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from crawler.store import open_store
-from tests.chaos.harness import ROUNDS, SEED, Content, Lab, content, environment, steps_of
+from tests.chaos.harness import ROUNDS, SEED, UNDER_WAY, Content, Lab, content, environment, steps_of
 from tests.test_doctor import old
 
 OPEN = "import sys; from crawler.store import open_store; open_store(sys.argv[1]).close()"
@@ -167,3 +167,28 @@ def test_a_kill_at_every_step_of_an_upgrade(tmp_path: Path) -> None:
         assert opened(db, kill_in=telling, kill_at=number) == -signal.SIGKILL, step
         open_store(db).close()
         assert dump_of(db) == upgraded, step
+
+
+def test_kills_during_an_update(lab: Lab) -> None:
+    """Killed before and after its commits, an update goes on with the same command, and finds what it would have."""
+    update = ("update", "--older-than", "0", "--threads", "4", "--per-host", "4")
+    lab.finish()
+    before = lab.db.read_bytes()
+    for number in range(1, 60, 3):
+        lab.site.page(f"/{number}", f"changed {number}", links=["/", "/hidden", f"/new/{number}"])
+        lab.site.page(f"/new/{number}", f"new {number}")
+        lab.site.raw(f"/{number + 1}", status=404)
+    assert lab.run(*update).returncode == 0
+    updated = content(lab.db)
+    assert any("changed 1" in row[-1] for row in updated["sections"])
+    for expression, place in [("BEGIN|COMMIT", number) for number in range(1, 14)] + [("UPDATE|INSERT|DELETE", 40)]:
+        for file in lab.folder.glob("crawl.db*"):
+            file.unlink()
+        lab.db.write_bytes(before)
+        lab.site.seen.clear()
+        assert lab.run(*update, kill_in=expression, kill_at=place).returncode == -signal.SIGKILL, (expression, place)
+        assert lab.run(*update).returncode == 0
+        assert content(lab.db) == updated, (expression, place)
+        paths = Counter(lab.site.paths)
+        assert sum(count - 1 for count in paths.values()) <= UNDER_WAY
+        assert max(paths.values()) <= 2
