@@ -88,12 +88,12 @@ def index_loop(ring: Ring) -> None:
     """
     ended = False
     while not ended:
-        batch, ended = _batch(ring.queue)
-        if ring.error is None and batch:
-            try:
+        try:
+            batch, ended = _batch(ring.queue)
+            if ring.error is None and batch:
                 _store(ring, batch)
-            except BaseException as error:  # noqa: BLE001 - handed to the main thread, which raises it
-                ring.fail(error)
+        except BaseException as error:  # noqa: BLE001 - handed to the main thread, which raises it
+            ring.fail(error)
 
 
 def _batch(items: _Queue) -> tuple[list[Item], bool]:

@@ -12,6 +12,7 @@ import pytest
 
 from crawler import IndexFileError, Report, crawl, examine, repair, search
 from crawler.config import Config
+from crawler.store import open_store
 from crawler.store import salvage as salvaging
 from crawler.store.owner import own, running
 from crawler.store.schema import connect_writer
@@ -338,6 +339,14 @@ def test_an_older_schema_is_brought_up(db: Path) -> None:
     assert diagnosis.sound, diagnosis
     assert any(check.says == "2, brought up from 1" for check in diagnosis.checks)
     assert search("zebra", db=db).total == 1
+
+
+def test_a_file_that_was_brought_up_is_searched_at_once(db: Path) -> None:
+    """The new version stands in the file itself as soon as it is opened to write, not only in its log."""
+    old(db)
+    store = open_store(db)
+    assert search("zebra", db=db).total == 1
+    store.close()
 
 
 def test_an_older_schema_beside_a_running_crawl_is_left_alone(db: Path) -> None:

@@ -625,6 +625,27 @@ def test_environment_and_netrc_do_not_leak_into_requests(
     assert "Authorization" not in site.requests("/")[0].headers
 
 
+def test_an_indexer_that_fails_between_two_batches_blocks_nobody(
+    site: Site, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error outside the writing, as for want of memory, ends the crawl too, while fetchers wait to put more."""
+    import crawler.pipeline
+
+    web(site, pages=3 * QUEUE_BOUND, links=6, seed=12)
+    batch = crawler.pipeline._batch
+    calls: list[int] = []
+
+    def failing(items: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 2:
+            raise MemoryError
+        return batch(items)
+
+    monkeypatch.setattr(crawler.pipeline, "_batch", failing)
+    with pytest.raises(MemoryError):
+        run(threads=8, per_host=8)
+
+
 def test_the_queue_never_grows_beyond_its_bound(site: Site, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fetchers wait for a slow indexer: documents in memory are bounded."""
     import crawler.pipeline

@@ -67,6 +67,8 @@ def connect_writer(path: Path, *, durable: bool = False) -> sqlite3.Connection:
             create(connection)
         elif version < VERSION:
             migrate(connection, version, VERSION)
+            # Into the file itself, where `check` reads the version.
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         for pragma in _WRITER_PRAGMAS:
             connection.execute(pragma)
         if durable:
