@@ -344,6 +344,8 @@ def test_an_older_schema_is_brought_up(db: Path) -> None:
 def test_a_file_that_was_brought_up_is_searched_at_once(db: Path) -> None:
     """The new version stands in the file itself as soon as it is opened to write, not only in its log."""
     old(db)
+    with closing(sqlite3.connect(db)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")  # as every file that a crawl has written to
     store = open_store(db)
     assert search("zebra", db=db).total == 1
     store.close()
