@@ -232,6 +232,15 @@ def test_identical_pages_are_stored_once(run: Run, site: Site, db: Path) -> None
     assert rows(db, "SELECT count(*) FROM sections WHERE heading = 'Twin'") == [1]
 
 
+def test_what_links_call_an_alias_finds_the_page(run: Run, site: Site, db: Path) -> None:
+    """The text of a link to a URL that shows the same as another counts for the page that stands for both."""
+    site.page("/", links=["/a"], body='<a href="/other/name#part">the zebra handbook</a>')
+    for path in ("/a", "/other/name"):
+        site.page(path, "all the same", title="Twin", body="<h2 id=part>A part</h2>")
+    run()
+    assert site.url("/a#part") in [hit.href for hit in search("zebra", db=db).results]
+
+
 def test_an_alias_inherits_the_page(run: Run, again: Again, site: Site, db: Path) -> None:
     """When the URL that holds a page changes or goes, one of those that show the same takes the page over."""
     site.page("/", links=["/a", "/bb", "/cc"])

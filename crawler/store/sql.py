@@ -194,6 +194,11 @@ UNION ALL
 SELECT page, '', id FROM sections WHERE "order" = 0 AND ids <> ''
 ON CONFLICT DO UPDATE SET section = min(section, excluded.section)
 """,
+    # A link to a URL that shows the same as another points to the page that stands for both.
+    """
+INSERT OR IGNORE INTO temp.places SELECT alias.id, places.fragment, places.section
+FROM urls AS alias CROSS JOIN temp.places ON places.page = alias.same_as WHERE alias.same_as IS NOT NULL
+""",
 )
 
 # Texts of the links that point to each section, where they call it something that it does not call itself. Texts that
