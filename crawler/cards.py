@@ -100,7 +100,7 @@ def summary(report: Report, db: str) -> str:
         total = f"{_count(report.pages, 'page')} in {db}"
         lines.append(f"{done} {_count(report.indexed, 'page')} in {speed}; {total}.")
     if report.duplicates:
-        lines.append(f"{_count(report.duplicates, 'URL')} more show the very same as a page of these.")
+        lines.append(f"{_count(report.duplicates, 'more URL')} with the very same content as one of these.")
     if report.reasons:
         why = [f"{count} {_REASONS.get(reason, reason)}" for reason, count in list(report.reasons.items())[:8]]
         lines.append("Not indexed: " + ", ".join(why) + ".")
@@ -117,9 +117,12 @@ def updated(report: Report) -> str:
     """What an update found; the first line is counts alone."""
     changes = report.changes
     lines = [", ".join(f"{changes[verdict]} {verdict}" for verdict in ("new", "changed", "gone", "same"))]
-    if report.interrupted:
-        lines.append(f"Interrupted, {_count(report.queued, 'URL')} still to visit: the same command goes on from here.")
-    elif not report.fetched:
+    if report.resumed:
+        lines.append("This went on with the update that was interrupted; a new one begins when it is through.")
+    if report.queued:
+        how = "Interrupted, " if report.interrupted else ""
+        lines.append(f"{how}{_count(report.queued, 'URL')} still to visit: the same command goes on from here.")
+    elif not report.fetched and not report.no_seed_fetched:
         lines.append("Nothing is due yet. To visit everything again: crawl update --older-than 0")
     if failed := sum(report.reasons.get(reason, 0) for reason in TRANSIENT):
         lines.append(f"{_count(failed, 'URL')} could not be fetched for now; what was indexed of them stays.")

@@ -22,7 +22,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])|\n")
 _ROW = f"""
 SELECT pages.url, versions.fetched_at, versions.text, coalesce(pages.changed_at, pages.fetched_at),
     substr({TEXT_OF_PAGE}, 1, {_LONGEST + 1})
-FROM urls JOIN pages ON pages.id = coalesce(urls.same_as, urls.id) LEFT JOIN versions ON versions.page = pages.id
+FROM urls JOIN pages ON pages.id = coalesce(urls.same_as, urls.id) LEFT JOIN versions ON versions.page = urls.id
 WHERE urls.url = ?
 """
 

@@ -2,7 +2,7 @@
 
 import gc
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,9 @@ from crawler.console import printable
 from crawler.errors import SeedError, UsageError
 from crawler.shell import DefaultToCrawl, as_json, common, counted_interrupts, prepare
 from crawler.shell import run as run_command
+
+if TYPE_CHECKING:
+    from crawler.report import Report
 
 
 @click.group(
@@ -104,14 +107,13 @@ def crawl_command(**flags: Any) -> int:
         report = crawl(config, on_progress=console.progress, interrupts=interrupts.count)
     from crawler.cards import summary
 
-    console.say(summary(report, config.db))
+    if report.fetched or report.interrupted or not report.no_seed_fetched:
+        console.say(summary(report, config.db))
     if flags["as_json"]:
         console.result(as_json(report.as_dict()))
     if report.interrupted:
         return interrupts.exit_code
-    if report.no_seed_fetched:
-        fates = "; ".join(f"{url} ({fate})" for url, fate in report.seeds.items())
-        raise SeedError(f"no seed could be fetched: {fates}", "check the address, and what its robots.txt says")
+    _check_seeds(report)
     return 0 if report.pages else 1
 
 
@@ -155,7 +157,10 @@ def update_command(**flags: Any) -> int:
         console.result(counts)
         if rest:
             console.say("\n".join(rest))
-    return interrupts.exit_code if report.interrupted else 0
+    if report.interrupted:
+        return interrupts.exit_code
+    _check_seeds(report)
+    return 0
 
 
 @main.command(
@@ -223,6 +228,12 @@ def _date(text: str | None) -> str | None:
         raise UsageError(f"--since {text!r} is no date", "give YYYY-MM-DD") from None
 
 
+def _check_seeds(report: "Report") -> None:
+    if report.no_seed_fetched:
+        fates = "; ".join(f"{url} ({fate})" for url, fate in report.seeds.items())
+        raise SeedError(f"no seed could be fetched: {fates}", "check the address, and what its robots.txt says")
+
+
 def _ago(age: str | None) -> str | None:
     """The time that was so long ago, in ISO 8601, UTC."""
     from datetime import UTC, datetime, timedelta
@@ -232,9 +243,14 @@ def _ago(age: str | None) -> str | None:
     units = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
     number, unit = (age[:-1], age[-1:]) if age[-1:] in units else (age, "d")
     try:
-        then = datetime.now(UTC) - timedelta(seconds=float(number) * units[unit])
+        back = timedelta(seconds=float(number) * units[unit])
+        then = datetime.now(UTC) - back
+        if back < timedelta(0):
+            raise ValueError
     except (ValueError, OverflowError):
-        raise UsageError(f"--older-than is {age!r}", "give a number and a unit: 30m, 12h, 7d") from None
+        raise UsageError(
+            f"--older-than is {age!r}, which is no age", "give a number and a unit: 30m, 12h, 7d"
+        ) from None
     return then.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -19,21 +19,24 @@ from crawler.store.salvage import Saved, salvage
 # What REINDEX mends, and what a rebuilt full-text index does; any other complaint is of the pages of the file.
 _MENDABLE: Final = re.compile(r"missing from index|wrong # of entries in index|non-unique entry in index|FTS5")
 
-_REQUEUED: Final = "UPDATE urls SET state = 'queued', reason = '', detail = '', same_as = NULL"
+# As deep as anything that was fetched, so that a crawl does not grow by a repair; a link may bring it nearer.
+_DEPTH: Final = "coalesce(depth, (SELECT max(depth) FROM urls WHERE state = 'done'), 0)"
+_REQUEUED: Final = f"UPDATE urls SET state = 'queued', reason = '', detail = '', same_as = NULL, depth = {_DEPTH}"
 # What becomes of orphans; in this order, for one makes another.
 _ADOPTIONS: Final[dict[str, tuple[str, ...]]] = {
-    # Without a depth, so that it takes that of the first link that leads to it, and is fetched again. What cannot be
-    # taken in has its URL under another id.
+    # And is due at once. What cannot be taken in has its URL under another id.
     "pages without a URL": (
-        "INSERT OR IGNORE INTO urls(id, url, host, state, reason, fetched_at) "
-        "SELECT id, url, coalesce(site, ''), 'done', '', fetched_at FROM {rows}",
+        "INSERT OR IGNORE INTO urls(id, url, host, state, reason, found_at, fetched_at, due_at, depth) "
+        "SELECT id, url, coalesce(site, ''), 'done', '', fetched_at, fetched_at, fetched_at, "
+        "coalesce((SELECT max(depth) FROM urls WHERE state = 'done'), 0) FROM {rows}",
         "DELETE FROM {rows}",
     ),
     "sections without a page": ("DELETE FROM {rows}",),
     "pages without a section": ("DELETE FROM {rows}",),
     # What is left of it can still be found until it is fetched again, which must not be answered "not modified".
     "pages with another text than was fetched": (
-        "UPDATE urls SET state = 'queued', etag = '', last_modified = '' WHERE id IN (SELECT id FROM {rows})",
+        f"UPDATE urls SET state = 'queued', etag = '', last_modified = '', depth = {_DEPTH} "
+        "WHERE id IN (SELECT id FROM {rows})",
         "UPDATE pages SET body_hash = NULL, text_hash = NULL {where}",
     ),
     "URLs done without a page": (_REQUEUED + " {where}",),
@@ -94,7 +97,12 @@ def _repaired(path: Path, before: Diagnosis) -> Repair:
             return Repair(before, after, tuple(done), str(copy))
     except (sqlite3.Error, UnicodeDecodeError):
         pass  # and was undone: the damage is deeper
-    done, tables = _remade(path)
+    try:
+        done, tables = _remade(path)
+    except BaseException:
+        for file in (copy, copy.with_name(copy.name + "-wal")):
+            file.unlink(missing_ok=True)  # of a file that is as it was
+        raise
     return Repair(before, diagnose(path, schema.VERSION), tuple(done), str(copy), tables)
 
 
@@ -152,7 +160,7 @@ def _remade(path: Path) -> tuple[list[str], dict[str, Saved]]:
     try:
         tables = salvage(path, fresh)
         if not tables["urls"].saved and not tables["pages"].saved:
-            raise sqlite3.DatabaseError("no row can be read")
+            raise sqlite3.DatabaseError("neither its pages nor its URLs can be read")
         done = mend(fresh)
     except BaseException:
         fresh.unlink(missing_ok=True)

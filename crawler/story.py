@@ -153,7 +153,8 @@ def normalized(url: str) -> str:
     """The key under which a URL is known. Raises UsageError for what is no URL that could be crawled."""
     known_as = normalize(url)
     if known_as is None:
-        whole = normalize(f"https://{url}") if url.strip() and "://" not in url and "@" not in url else None
+        scheme = "http" if url.startswith(("localhost", "127.")) else "https"
+        whole = normalize(f"{scheme}://{url}") if url.strip() and "://" not in url and "@" not in url else None
         hint = f"did you mean {whole} ?" if whole else "give one with its scheme: https://example.org/"
         raise UsageError(f"{url[:200]!r} is not a URL that could be crawled", hint)
     return known_as

@@ -477,7 +477,27 @@ def test_an_update_prints_four_counts(site: Site, crawl: Crawl) -> None:
     assert "Nothing is due yet" in crawl("update", "--older-than", "7d").stderr
 
 
-@pytest.mark.parametrize("age", ["", "soon", "7y", "d", "1e999d", "nan", "inf"])
+def test_an_update_of_a_site_that_is_down(site: Site, crawl: Crawl) -> None:
+    """When no seed can be fetched, an update says so, as a crawl does, and loses nothing."""
+    site.page("/", "zebra")
+    crawl("--seed", site.url())
+    site.robots("", status=503)
+    found = crawl("update", "--older-than", "0")
+    assert (found.returncode, found.stdout) == (4, "0 new, 0 changed, 0 gone, 0 same\n")
+    assert "1 URL could not be fetched for now" in found.stderr
+    assert "error: no seed could be fetched" in found.stderr
+    assert "Nothing is due" not in found.stderr
+    assert crawl("search", "zebra").returncode == 0
+
+
+def test_an_update_of_an_empty_file_leaves_it_empty(crawl: Crawl, tmp_path: Path) -> None:
+    """An update that is refused writes nothing."""
+    (tmp_path / "crawl.db").touch()
+    assert crawl("update").returncode == 3
+    assert (tmp_path / "crawl.db").stat().st_size == 0
+
+
+@pytest.mark.parametrize("age", ["-1", "-5d", "", "soon", "7y", "d", "1e999d", "nan", "inf"])
 def test_an_age_that_is_none(crawl: Crawl, age: str) -> None:
     """An age that cannot be read is a usage error."""
     found = crawl("update", "--older-than", age)

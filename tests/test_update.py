@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from crawler import Config, IndexFileError, Report, search, update
+from crawler import Config, IndexFileError, Report, diff, search, update
 from crawler.store import Outcome
 from crawler.store.rows import Known, _due
 from tests.site import Site
@@ -101,6 +101,32 @@ def test_what_a_page_said_before_is_kept(run: Run, again: Again, site: Site, db:
     again()
     assert [zlib.decompress(text).decode() for text in rows(db, "SELECT text FROM versions")] == ["T\nsecond"]
     assert rows(db, "SELECT visits, changes FROM urls") == [(4, 2)]
+
+
+def test_what_a_duplicate_showed_before_is_its_own(run: Run, again: Again, site: Site, db: Path) -> None:
+    """Of two URLs that showed the same, the one that changed has an earlier text, and the other has none."""
+    site.page("/", links=["/a", "/copy"])
+    for path in ("/a", "/copy"):
+        site.page(path, "all the same", title="Twin")
+    run()
+    site.page("/a", "on its own now", title="Twin")
+    assert again() == found(changed=1, same=2)
+    assert any("+on its own now" in line for line in diff(site.url("/a"), db=db).lines)
+    assert diff(site.url("/copy"), db=db).before_at is None
+    site.page("/copy", "another way", title="Twin")
+    assert again() == found(changed=1, same=2)
+    assert any("+another way" in line for line in diff(site.url("/copy"), db=db).lines)
+    assert rows(db, "SELECT changes FROM urls ORDER BY id") == [0, 1, 1]
+
+
+def test_a_text_is_as_old_as_its_last_change(run: Run, again: Again, site: Site, db: Path) -> None:
+    """When only the bytes differ, the time of the last change of the text stands."""
+    site.page("/", "the text", body="<nav>one</nav>")
+    run()
+    rows(db, "UPDATE pages SET changed_at = '2026-01-01T00:00:00Z'")
+    site.page("/", "the text", body="<nav>two</nav>")
+    again()
+    assert rows(db, "SELECT changed_at FROM pages") == ["2026-01-01T00:00:00Z"]
 
 
 def test_gone_pages_stay_known_as_gone_and_may_come_back(run: Run, again: Again, site: Site, db: Path) -> None:

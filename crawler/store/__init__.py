@@ -148,7 +148,7 @@ class Store(Protocol):
 
 def stored_rules(path: Path) -> dict[str, Any] | None:
     """The rules of the last crawl into the store at `path`; None when there was none. Raises IndexFileError."""
-    if not path.exists():
+    if not path.exists() or (path.is_file() and not path.stat().st_size):
         return None
     store = open_store(path)
     try:

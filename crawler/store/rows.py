@@ -26,6 +26,7 @@ class Known(NamedTuple):
     same_as: int | None = None
     body_hash: str | None = None
     text_hash: str | None = None
+    changed_at: str | None = None
     has_page: int = 0
 
     @property
@@ -48,7 +49,7 @@ class Rows:
         self.relinked: list[int] = []
         """URLs whose links are replaced."""
         self.altered: list[int] = []
-        """URLs whose stored page has another text now."""
+        """URLs that show another text now than the one that is stored."""
         self.outcomes: list[tuple[Any, ...]] = []
         self.pages: list[tuple[Any, ...]] = []
         self.sections: list[tuple[Any, ...]] = []
@@ -74,7 +75,7 @@ class Rows:
             self.kept.append((o.id, o.fetched_at))
         elif o.state != "failed" or o.reason in sql.GONE:
             self.replaced.append(o.id)
-            if o.page and before.has_page and before.text_hash != o.text_hash:
+            if o.page and before.is_indexed and before.text_hash != o.text_hash:
                 self.altered.append(o.id)
         else:
             return
@@ -98,13 +99,13 @@ class Rows:
             if o.id in kept:
                 same_as, verdict = before.same_as, "same"
             elif o.page is not None:
-                changed = before.text_hash != o.text_hash and before.same_as is None
+                changed = before.text_hash != o.text_hash
                 verdict = "new" if not before.is_indexed else "changed" if changed else "same"
                 holder = holders.setdefault(o.body_hash, o.id) if o.body_hash else o.id
                 if holder != o.id:
-                    same_as, verdict = holder, "same" if before.same_as == holder else verdict
+                    same_as = holder
                 else:
-                    self._add_page(o)
+                    self._add_page(o, o.fetched_at if changed else before.changed_at or o.fetched_at)
             elif before.is_indexed and o.id in replaced:
                 verdict = "gone"
             self._add_outcome(o, before, same_as, verdict)
@@ -125,13 +126,13 @@ class Rows:
              int(verdict == "changed"), _due(o, before, verdict), int(o.unchanged))
         )  # fmt: skip
 
-    def _add_page(self, o: Outcome) -> None:
+    def _add_page(self, o: Outcome, changed_at: str) -> None:
         assert o.page is not None
         page = o.page
         fields = None if o.fields is None else json.dumps(o.fields, ensure_ascii=False)
         self.pages.append(
             (o.id, o.url, page.title, page.description, page.lang, host(o.url), o.fetched_at, page.canonical,
-             page.encoding, " ".join(sorted(page.robots)), fields, o.body_hash, o.text_hash, o.sketch)
+             page.encoding, " ".join(sorted(page.robots)), fields, o.body_hash, o.text_hash, o.sketch, changed_at)
         )  # fmt: skip
         for order, s in enumerate(page.sections):
             text = s.text.encode()

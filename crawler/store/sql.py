@@ -55,14 +55,16 @@ PAGES = """
 INSERT INTO pages(id, url, title, description, lang, site, fetched_at, canonical, encoding, robots, fields, body_hash,
     text_hash, sketch, changed_at)
 SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8, value->>9,
-    value->>10, value->>11, value->>12, value->>13, value->>6 FROM json_each(?)
+    value->>10, value->>11, value->>12, value->>13, value->>14 FROM json_each(?)
 """
 
-# What pages said before their last change; the first million characters of it.
+# What URLs showed before their last change, by a page of their own or one that stood for them; its first million
+# characters.
 VERSIONS = f"""
 INSERT OR REPLACE INTO versions(page, fetched_at, text)
-SELECT id, fetched_at, deflated(substr({TEXT_OF_PAGE}, 1, 1000000))
-FROM pages WHERE id IN (SELECT value FROM json_each(?))
+SELECT urls.id, urls.fetched_at, deflated(substr({TEXT_OF_PAGE}, 1, 1000000))
+FROM urls JOIN pages ON pages.id = coalesce(urls.same_as, urls.id)
+WHERE urls.id IN (SELECT value FROM json_each(?))
 """
 
 # Which pages show a body already.
@@ -91,8 +93,6 @@ WHERE (best.depth, length(best.url), best.url) < (held.depth, length(held.url), 
 # Gives pages to other URLs: pairs of an old id and a new one.
 _MOVED = "(SELECT value->>0 AS old, value->>1 AS heir FROM json_each(:moves)) AS m"
 MOVES = (
-    f"DELETE FROM versions WHERE page IN (SELECT heir FROM {_MOVED})",
-    f"UPDATE versions SET page = m.heir FROM {_MOVED} WHERE page = m.old",
     f"UPDATE pages SET similar_to = NULL WHERE similar_to IN (SELECT old FROM {_MOVED})",
     f"UPDATE pages SET id = m.heir, url = urls.url, site = urls.host FROM {_MOVED}, urls "
     "WHERE pages.id = m.old AND urls.id = m.heir",
@@ -114,8 +114,8 @@ FROM json_each(:sections)
 # What is known of fetched URLs; the depth may be smaller by now than when they were handed out.
 KNOWN = """
 SELECT json_group_object(urls.id, json_array(depth, urls.fetched_at, detail, same_as, body_hash, text_hash,
-    pages.id IS NOT NULL))
-FROM urls LEFT JOIN pages ON pages.id = urls.id WHERE urls.id IN (SELECT value FROM json_each(?))
+    changed_at, pages.id IS urls.id))
+FROM urls LEFT JOIN pages ON pages.id = coalesce(same_as, urls.id) WHERE urls.id IN (SELECT value FROM json_each(?))
 """
 
 TARGETS = f"""
@@ -153,7 +153,7 @@ WHERE urls.id = n.target AND n.depth < urls.depth
 
 # What a fetcher needs of a URL. Validators only where there is something stored that a "not modified" would refer to.
 _HANDED = """
-json_array(id, url, depth, redirects, coalesce(iif(kept, etag, ''), ''),
+json_array(id, url, coalesce(depth, 0), redirects, coalesce(iif(kept, etag, ''), ''),
     coalesce(iif(kept, last_modified, ''), ''))
 """
 _KEPT = "(same_as IS NOT NULL OR EXISTS (SELECT 1 FROM pages WHERE pages.id = urls.id)) AS kept"

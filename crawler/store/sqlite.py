@@ -80,7 +80,8 @@ class SqliteStore:
                 if fresh:
                     self._forget(run, rules)
                 elif last is not None:
-                    run(sql.RETRIED, (json.dumps(sql.TRANSIENT),))
+                    if revisit is None:
+                        run(sql.RETRIED, (json.dumps(sql.TRANSIENT),))
                     if not _same_verdicts(json.loads(last[2]), rules):
                         self._judge_anew(run, rules)
                 if revisit is not None:
