@@ -11,9 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from crawler.errors import IndexFileError
 from crawler.store.owner import running
-from crawler.store.schema import connect_reader
+from crawler.store.schema import connect_reader, failure
 
 _FEW: Final = 10  # hosts in each list
 
@@ -119,7 +118,7 @@ def status(*, db: str | Path = "crawl.db") -> Status:
         crawl = connection.execute(_CRAWL).fetchone()
         last = _last_crawl(crawl, path) if crawl else None
     except (sqlite3.Error, UnicodeDecodeError, ValueError) as error:
-        raise IndexFileError(f"{db}: cannot be read: {error}", "look what is wrong: crawl doctor") from error
+        raise failure(db, error, "read") from error
     finally:
         connection.close()
     reasons = _counted((row[2], row[3]) for row in rows if row[1] in ("failed", "skipped", "gone"))

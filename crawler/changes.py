@@ -8,9 +8,8 @@ from difflib import unified_diff
 from pathlib import Path
 from typing import Any, Final
 
-from crawler.errors import IndexFileError
 from crawler.store.migrations import TEXT_OF_PAGE
-from crawler.store.schema import connect_reader
+from crawler.store.schema import connect_reader, failure
 from crawler.story import normalized
 
 _LONGEST: Final = 1_000_000  # characters of a text that are compared
@@ -59,7 +58,7 @@ def diff(url: str, *, db: str | Path = "crawl.db") -> Change:
         row = connection.execute(_ROW, (known_as,)).fetchone()
         before = _unpacked(row[2]) if row and row[2] is not None else None
     except (sqlite3.Error, UnicodeDecodeError, zlib.error) as error:
-        raise IndexFileError(f"{db}: cannot be read: {error}", "look what is wrong: crawl doctor") from error
+        raise failure(db, error, "read") from error
     finally:
         connection.close()
     if row is None:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from crawler.errors import IndexFileError, UsageError
+from crawler.errors import UsageError
 from crawler.query import Query, parse_query
-from crawler.store.schema import FTS_COLUMNS, connect_reader
+from crawler.store.schema import FTS_COLUMNS, connect_reader, failure
 
 # Private-use characters around the matching words of a snippet; a face puts its own highlight in their place.
 MARK, MARK_END = "\ue000", "\ue001"
@@ -158,7 +158,7 @@ def search(
         connection.execute("BEGIN")  # one snapshot for all statements, whatever a crawl commits meanwhile
         total, hits = _hits(connection, parsed, limit, site, lang, since) if parsed.match else (0, ())
     except (sqlite3.Error, UnicodeDecodeError) as error:
-        raise IndexFileError(f"{db}: cannot be searched: {error}") from error
+        raise failure(db, error, "searched") from error
     finally:
         connection.close()
     return Results(query, total, round((time.perf_counter() - started) * 1000, 2), hits, parsed.match)

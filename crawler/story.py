@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from crawler import reasons
-from crawler.errors import IndexFileError, UsageError
+from crawler.errors import UsageError
 from crawler.robots import Rules
-from crawler.store.schema import connect_reader
+from crawler.store.schema import connect_reader, failure
 from crawler.urls import Scope, normalize, origin
 
 _FEW: Final = 5  # links and similar pages that are named
@@ -144,7 +144,7 @@ def why(url: str, *, db: str | Path = "crawl.db", agent: str = "crawler") -> Sto
         connection.execute("BEGIN")  # one snapshot for all statements, whatever a crawl commits meanwhile
         return _story(connection, known_as, agent)
     except (sqlite3.Error, UnicodeDecodeError, ValueError) as error:
-        raise IndexFileError(f"{db}: cannot be read: {error}", "look what is wrong: crawl doctor") from error
+        raise failure(db, error, "read") from error
     finally:
         connection.close()
 

@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from crawler import IndexFileError, Report, crawl, examine, repair, search
-from crawler.config import Config
+from crawler import Config, IndexFileError, Report, crawl, examine, repair, search, update
 from crawler.store import open_store
 from crawler.store import salvage as salvaging
 from crawler.store.owner import own, running
@@ -409,3 +408,19 @@ def test_a_text_that_was_lost_in_part_is_fetched_again(run: Run, site: Site, db:
     assert search("quagga", db=db).total == 1
     assert "If-None-Match" not in site.requests("/")[-1].headers
     assert examine(db).sound
+
+
+def test_a_crawl_goes_on_after_a_repair(run: Run, site: Site, db: Path) -> None:
+    """Pages whose URLs were lost are visited again by an update, and URLs whose pages were lost by a crawl."""
+    site.page("/", links=["/a", "/b", "/c"])
+    for path in ("/a", "/b", "/c"):
+        site.page(path)
+    run()
+    with closing(sqlite3.connect(db, isolation_level=None)) as connection:
+        connection.execute("DELETE FROM urls WHERE url LIKE '%/a' OR url LIKE '%/b'")
+        connection.execute("DELETE FROM pages WHERE url LIKE '%/c'")
+    assert repair(db).after.sound
+    site.seen.clear()
+    assert update(Config(db=str(db)), before="9999").pages == 4
+    assert sorted(site.paths) == ["/", "/a", "/b", "/c"]
+    assert run().queued == 0

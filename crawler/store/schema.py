@@ -76,7 +76,7 @@ def connect_writer(path: Path, *, durable: bool = False) -> sqlite3.Connection:
     except (sqlite3.Error, UnicodeDecodeError) as error:
         if connection is not None:
             connection.close()
-        raise IndexFileError(f"{path}: cannot be written: {error}", "check the path and its permissions") from error
+        raise failure(path, error, "written", "check the path and its permissions") from error
     return connection
 
 
@@ -103,7 +103,7 @@ def connect_reader(path: Path) -> sqlite3.Connection:
                 ) from error
             return _connect_reader(path, "mode=ro&immutable=1")
     except (sqlite3.Error, UnicodeDecodeError) as error:
-        raise IndexFileError(f"{path}: cannot be read: {error}") from error
+        raise failure(path, error, "read") from error
 
 
 def _connect_reader(path: Path, options: str) -> sqlite3.Connection:
@@ -116,6 +116,21 @@ def _connect_reader(path: Path, options: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def failure(path: str | Path, error: Exception, what: str, hint: str = "crawl doctor") -> IndexFileError:
+    """What SQLite or the decoding of its texts raised, in our words; `what` could not be done: `read`, `written`."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    said = " ".join(str(error).split())[:200]
+    if code == sqlite3.SQLITE_FULL:
+        return IndexFileError(f"{path}: the disk is full", "free some space and run the same command again")
+    if code == sqlite3.SQLITE_READONLY:
+        return IndexFileError(f"{path}: cannot be written: {said}", "check the path and its permissions")
+    is_garbled = isinstance(error, UnicodeDecodeError) or said.startswith("Could not decode")
+    if is_garbled or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        told = "a text is garbled" if is_garbled else said
+        return IndexFileError(f"{path}: is damaged: {told}", "save what can be saved: crawl doctor --repair")
+    return IndexFileError(f"{path}: cannot be {what}: {said}", hint)
 
 
 def check(path: Path) -> int:

@@ -301,16 +301,8 @@ def _mapped(path: Path) -> Iterator[None]:
     """SQLite's errors as ours."""
     try:
         yield
-    except UnicodeDecodeError as error:
-        raise IndexFileError(f"{path}: is damaged: {error}", "what can be read can still be searched") from error
-    except sqlite3.Error as error:
-        if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
-            raise IndexFileError(
-                f"{path}: the disk is full", "free some space and run the same command again"
-            ) from error
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY:
-            raise IndexFileError(f"{path}: cannot be written: {error}", "check the path and its permissions") from error
-        raise IndexFileError(f"{path}: {error}", "what was committed before is safe") from error
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        raise schema.failure(path, error, "written", "what was committed before is safe") from error
 
 
 def _json(rows: Sequence[Any]) -> str:
