@@ -10,7 +10,8 @@ from hashlib import blake2b
 from typing import Final
 from zlib import crc32
 
-ALIKE: Final = 1  # bins that may differ between texts that count as alike
+NEAR: Final = 3  # bins that may differ between texts that are worth a closer look
+ALIKE: Final = 0.9  # the part of their words that texts must have in common to count as alike
 _BINS: Final = 16
 _BITS: Final = 4  # kept of each
 _FEWEST_WORDS: Final = 40  # distinct ones; of fewer, a sketch says little
@@ -34,6 +35,12 @@ def sketch(text: str) -> int | None:
         smallest = hashes[place] if place < len(hashes) else 0
         value = value << _BITS | (smallest & 0xF if smallest >> 28 == floor >> 28 else 0)
     return value - (1 << 64) if value >> 63 else value
+
+
+def likeness(one: str, other: str) -> float:
+    """Which part of all their words two texts have in common: Jaccard's coefficient, 0 to 1."""
+    ours, theirs = set(one.split()), set(other.split())
+    return len(ours & theirs) / (len(ours | theirs) or 1)
 
 
 def distance(one: int, other: int) -> int:

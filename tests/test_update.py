@@ -320,6 +320,19 @@ def test_pages_that_are_alike_are_shown_as_one_hit(run: Run, site: Site, db: Pat
     assert search("word7", db=db).results[0].url == site.url("/a")
 
 
+def test_pages_of_one_mould_are_not_alike(run: Run, site: Site, db: Path) -> None:
+    """Pages that share a quarter of their words, as those of one template do, are hits of their own."""
+    mould = WORDS.split()[:50]
+    site.page("/", links=[f"/{number}" for number in range(12)])
+    for number in range(12):
+        own = [f"own{number}x{word}" for word in range(20)]
+        site.page(f"/{number}", " ".join([*mould, *own]), title="Mould")
+    run()
+    hits = search("mould", db=db, limit=50).results
+    assert len(hits) == 12
+    assert {hit.similar for hit in hits} == {0}
+
+
 def test_the_canonical_page_stands_for_those_like_it(run: Run, site: Site, db: Path) -> None:
     """Of pages that are alike, one that names another as the original does not stand for them; it is found by it."""
     site.page("/", links=["/x"])

@@ -12,11 +12,12 @@ TEXT_OF_PAGE: Final = """
     heading || char(10) || text)) AS part FROM sections WHERE sections.page = pages.id ORDER BY "order"))
 """
 
-# Two sketches of which at most one bin differs have one half in common. Only pages that stand for their group are
-# looked up, so a site of ten thousand pages that are all alike costs no more than any other.
-ALIKE_INDEXES: Final = (
-    "CREATE INDEX pages_alike_high ON pages(sketch >> 32) WHERE similar_to = id",
-    "CREATE INDEX pages_alike_low ON pages(sketch & 0xFFFFFFFF) WHERE similar_to = id",
+# Two sketches of which at most three bins of sixteen differ have one quarter in common. Only pages that stand for their
+# group are looked up, so a site of ten thousand pages that are all alike costs no more than any other.
+QUARTERS: Final = tuple(f"(sketch >> {shift}) & 0xFFFF" for shift in (48, 32, 16, 0))
+ALIKE_INDEXES: Final = tuple(
+    f"CREATE INDEX pages_alike_{number} ON pages({quarter}) WHERE similar_to = id"
+    for number, quarter in enumerate(QUARTERS, 1)
 )
 SIMILAR_INDEX: Final = "CREATE INDEX pages_by_similar ON pages(similar_to)"
 ALIAS_INDEX: Final = "CREATE INDEX urls_same_as ON urls(same_as) WHERE same_as IS NOT NULL"

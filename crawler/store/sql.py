@@ -1,6 +1,6 @@
 """The statements of the SQLite store. No values are ever put into their text: values travel as parameters."""
 
-from crawler.store.migrations import TEXT_OF_PAGE
+from crawler.store.migrations import QUARTERS, TEXT_OF_PAGE
 
 # Whether a URL is wanted again can change with the path that leads to it: while it has no depth (only links that are
 # not followed lead to it) or is too deep. All other states stand.
@@ -246,10 +246,11 @@ TO_GROUP = """
 SELECT pages.id, sketch FROM pages JOIN urls ON urls.id = pages.id WHERE similar_to IS NULL AND sketch IS NOT NULL
 ORDER BY canonical NOT IN ('', pages.url), depth, length(pages.url), pages.url LIMIT 10000
 """
-ALIKE = """
-SELECT id, sketch FROM pages WHERE similar_to = id AND sketch >> 32 = :sketch >> 32
-UNION SELECT id, sketch FROM pages WHERE similar_to = id AND sketch & 0xFFFFFFFF = :sketch & 0xFFFFFFFF
-"""
+ALIKE = " UNION ".join(
+    f"SELECT id, sketch FROM pages WHERE similar_to = id AND {quarter} = {quarter.replace('sketch', ':sketch')}"
+    for quarter in QUARTERS
+)
+TEXT = f"SELECT {TEXT_OF_PAGE} FROM pages WHERE id = ?"
 
 UNREACHED = f"""
 SELECT id FROM urls WHERE state = 'skipped' AND reason = 'unreached'

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from crawler.errors import CrawlerError, IndexFileError
-from crawler.fingerprint import ALIKE, distance
+from crawler.fingerprint import ALIKE, NEAR, distance, likeness
 from crawler.store import Handed, Outcome, Queued, Revisit, RobotsReply, Totals, schema, sql
 from crawler.store.owner import own
 from crawler.store.rows import Rows
 from crawler.urls import Scope, host
 
+_CLOSER_LOOKS = 8  # at the texts of pages that may be alike, for each page
 _OF_THE_RUN = {"fresh", "update"}  # keys of the rules that say how a crawl runs, not what belongs to it
 
 
@@ -224,17 +225,20 @@ class SqliteStore:
         """Says of every page that was not compared yet which page stands for those that are alike: itself, or another.
 
         One page at a time, the one that a person would name first, and only those that stand for others are compared
-        with: it takes a moment a page, however many are alike.
+        with, the nearest few by their sketches: it takes a moment a page, however many are alike.
         """
+
+        def text(page: int) -> str:
+            return run(sql.TEXT, (page,)).fetchone()[0] or ""
+
         run(sql.UNGROUPED)
         while some := run(sql.TO_GROUP).fetchall():
-            for id_, mine in some:
-                alike = (
-                    (distance(mine, other), page)
-                    for page, other in run(sql.ALIKE, {"sketch": mine}).fetchall()
-                    if distance(mine, other) <= ALIKE
-                )
-                run("UPDATE pages SET similar_to = ? WHERE id = ?", (min(alike, default=(0, id_))[1], id_))
+            for page, mine in some:
+                others = [(distance(mine, other), id_) for id_, other in run(sql.ALIKE, {"sketch": mine}).fetchall()]
+                near = sorted(pair for pair in others if pair[0] <= NEAR)[:_CLOSER_LOOKS]
+                own_text = text(page) if near else ""
+                alike = (other for _, other in near if likeness(own_text, text(other)) >= ALIKE)
+                run("UPDATE pages SET similar_to = ? WHERE id = ?", (next(alike, page), page))
 
     def interrupt(self) -> None:
         """Ends the statement under way, from another thread: it raises IndexFileError, its transaction is undone."""
