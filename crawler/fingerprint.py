@@ -14,6 +14,7 @@ NEAR: Final = 3  # bins that may differ between texts that are worth a closer lo
 ALIKE: Final = 0.9  # the part of their words that texts must have in common to count as alike
 _BINS: Final = 16
 _BITS: Final = 4  # kept of each
+_BEGINNING: Final = 16_000  # characters; a closer look sees the rest
 _FEWEST_WORDS: Final = 40  # distinct ones; of fewer, a sketch says little
 _FLOORS: Final = tuple(number << 28 for number in range(_BINS))  # the smallest hash that falls into each bin
 
@@ -24,8 +25,8 @@ def digest(data: bytes) -> str:
 
 
 def sketch(text: str) -> int | None:
-    """The sketch of a text as a signed integer of 64 bits, as SQLite keeps it; None for a text of few words."""
-    words = set(text.encode("utf-8", "replace").split())
+    """The sketch of the beginning of a text as a signed integer of 64 bits, as SQLite keeps it; None for few words."""
+    words = set(text[:_BEGINNING].encode("utf-8", "replace").split())
     if len(words) < _FEWEST_WORDS:
         return None
     hashes = sorted(map(crc32, words))
