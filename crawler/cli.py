@@ -125,7 +125,7 @@ Examples:
   crawl update
   crawl update --older-than 7d --json
 
-Asks servers only for what has changed. Seeds, depth and scope are those of the last crawl.""",
+Asks servers to send only what has changed. Seeds, depth and scope are those of the last crawl.""",
 )
 @click.option(
     "--older-than",

@@ -13,7 +13,7 @@ from crawler.frontier import Task
 from crawler.pipeline import addresses_of, crawl, pace_of
 from crawler.report import Progress, Report
 from crawler.store import Queued, Revisit, stored_rules
-from crawler.urls import Scope, host, origin
+from crawler.urls import Scope, host, normalize, origin
 from crawler.visit import Visitor
 
 MAX_SITEMAPS: Final = 50  # of an origin
@@ -47,7 +47,8 @@ def update(
 def _modified(config: Config, interrupts: Callable[[], int]) -> tuple[tuple[str, str], ...]:
     """URLs with the time of their last change, as the sitemaps of the seeds' origins tell it.
 
-    One request after another, at the pace of each host. What cannot be fetched or read says nothing.
+    One request after another, at the pace of each host, and of its own origin only: nobody asked for the robots.txt of
+    another. What cannot be fetched or read says nothing.
     """
     scope = Scope(config.scope, config.seeds, config.include, config.exclude)
     visitor = Visitor(config, scope, Guard(addresses_of(config.seeds), allow_private=config.allow_private))
@@ -56,11 +57,11 @@ def _modified(config: Config, interrupts: Callable[[], int]) -> tuple[tuple[str,
         for home in dict.fromkeys(map(origin, config.seeds)):
             rules, _, _ = visitor.robots(Task(Queued(0, home + "/robots.txt", 0, 0), host(home + "/"), None, 0))
             delay = max(pace_of(config)(host(home + "/")).delay, rules.delay(config.user_agent))
-            waiting = list(rules.sitemaps) or [home + "/sitemap.xml"]
+            waiting = [normalize(url, home + "/") for url in rules.sitemaps] or [home + "/sitemap.xml"]
             asked: set[str] = set()
             while waiting and len(asked) < MAX_SITEMAPS and not interrupts():
                 url = waiting.pop(0)
-                if url in asked or not rules.allows(config.user_agent, url):
+                if url is None or url in asked or origin(url) != home or not rules.allows(config.user_agent, url):
                     continue
                 asked.add(url)
                 threading.Event().wait(delay)

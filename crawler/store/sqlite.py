@@ -96,8 +96,7 @@ class SqliteStore:
     def _forget(self, run: Callable[..., sqlite3.Cursor], rules: dict[str, Any]) -> None:
         """Makes every URL in the scope of the rules one that was not reached yet. What is indexed stays, for now."""
         scope = Scope(rules["scope"], tuple(rules["seeds"]), tuple(rules["include"]), tuple(rules["exclude"]))
-        rows = run("SELECT id, url FROM urls")  # read in pieces: there may be millions
-        mine = json.dumps([id_ for id_, url in iter(rows.fetchone, None) if scope.verdict(url) is None])
+        mine = json.dumps([id_ for id_, url in run("SELECT id, url FROM urls") if scope.verdict(url) is None])
         run("DELETE FROM links WHERE source IN (SELECT value FROM json_each(?))", (mine,))
         run(
             "UPDATE urls SET state = 'skipped', reason = 'unreached', depth = NULL, found_on = NULL, etag = NULL, "
@@ -140,9 +139,10 @@ class SqliteStore:
             self._take_away(run, batch)
             bodies = _json([outcome.body_hash for outcome in outcomes if outcome.page])
             batch.add_pages(json.loads(run(sql.HOLDERS, (bodies,)).fetchone()[0]))
-            run(sql.OUTCOMES, {"outcomes": _json(batch.outcomes)})
+            written = {"outcomes": _json(batch.outcomes)}
+            run(sql.OUTCOMES, written)
             if batch.kept:
-                run(sql.NOT_MODIFIED, {"outcomes": _json(batch.outcomes)})
+                run(sql.NOT_MODIFIED, written)
                 run(sql.KEPT, (_json(batch.kept),))
             if batch.pages:
                 run(sql.PAGES, (_json(batch.pages),))
@@ -318,9 +318,8 @@ def _json(rows: Sequence[Any]) -> str:
 
 def _same_verdicts(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two sets of rules judge every URL alike."""
-    return {key: one.get(key) for key in sorted(one.keys() - _OF_THE_RUN)} == {
-        key: other.get(key) for key in sorted(other.keys() - _OF_THE_RUN)
-    }
+    mine, theirs = ({key: rules[key] for key in rules.keys() - _OF_THE_RUN} for rules in (one, other))
+    return mine == theirs
 
 
 def _now() -> str:
