@@ -7,24 +7,11 @@ from datetime import UTC, datetime
 
 from crawler.console import printable, size
 from crawler.hits import MARK, MARK_END, Hit, Results
+from crawler.reasons import in_short
 from crawler.report import Report
 from crawler.store.sql import TRANSIENT
 
 _MARKS = re.compile(f"([{MARK}{MARK_END}])")
-_REASONS = {
-    "scope": "out of scope",
-    "depth": "too deep",
-    "content-type": "neither HTML nor text",
-    "robots": "refused by robots.txt",
-    "robots-unreachable": "without a usable answer for robots.txt",
-    "nofollow": "only linked with nofollow",
-    "noindex": "asks not to be indexed",
-    "include": "not in --include",
-    "exclude": "in --exclude",
-    "private-address": "at a private address",
-    "redirects": "behind too many redirects",
-    "empty": "without text",
-}
 
 
 def cards(results: Results, width: int, *, color: bool) -> Iterator[str]:
@@ -102,7 +89,7 @@ def summary(report: Report, db: str) -> str:
     if report.duplicates:
         lines.append(f"{_count(report.duplicates, 'more URL')} with the very same content as one of these.")
     if report.reasons:
-        why = [f"{count} {_REASONS.get(reason, reason)}" for reason, count in list(report.reasons.items())[:8]]
+        why = [f"{count} {in_short(reason)}" for reason, count in list(report.reasons.items())[:8]]
         lines.append("Not indexed: " + ", ".join(why) + ".")
     if report.queued:
         lines.append(f"{_count(report.queued, 'URL')} still queued: the same command goes on from here.")

@@ -40,6 +40,27 @@ _REASONS: Final[dict[str, tuple[str, str]]] = {
     "http-429": ("its server asked us to come less often", "be slower: --delay 5"),
 }
 
+# For lists with counts: 12 too deep, 3 refused by robots.txt.
+_IN_SHORT: Final = {
+    "scope": "out of scope",
+    "depth": "too deep",
+    "content-type": "neither HTML nor text",
+    "robots": "refused by robots.txt",
+    "robots-unreachable": "without a usable answer for robots.txt",
+    "nofollow": "only linked with nofollow",
+    "noindex": "asks not to be indexed",
+    "include": "not in --include",
+    "exclude": "in --exclude",
+    "private-address": "at a private address",
+    "redirects": "behind too many redirects",
+    "empty": "without text",
+}
+
+
+def in_short(reason: str) -> str:
+    """A reason as it reads behind a number of URLs; the code itself where that says enough."""
+    return _IN_SHORT.get(reason, reason)
+
 
 def in_words(state: str, reason: str) -> str:
     """What became of a URL, as the end of a sentence; empty reasons and unknown ones too."""

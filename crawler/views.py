@@ -6,6 +6,7 @@ from crawler.census import Status
 from crawler.changes import Change
 from crawler.console import printable, size
 from crawler.doctor import Diagnosis
+from crawler.reasons import in_short
 from crawler.remedy import Repair
 from crawler.story import Answer, Indexed, Ruling, Story
 
@@ -69,7 +70,11 @@ def status(now: Status) -> str:
         ("pages", f"{now.pages} in {_several(now.sections, 'section')}{alike}"),
         ("urls", _counts(now.states) or "none"),
     ]
-    rows += [("why not", _counts(now.reasons))] if now.reasons else []
+    rows += (
+        [("why not", _counts({in_short(reason): count for reason, count in now.reasons.items()}))]
+        if now.reasons
+        else []
+    )
     rows += [("due", f"{now.due} now" + (f"; the next at {now.next_due_at}" if now.next_due_at else ""))]
     if crawl := now.crawl:
         process = f" (process {crawl.process})" if crawl.process else ""

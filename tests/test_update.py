@@ -399,9 +399,9 @@ def test_sitemaps_that_robots_names_are_read(run: Run, again: Again, site: Site,
     site.page("/b")
     run()
     not_due(db)
-    site.robots(
-        f"User-agent: *\nDisallow: /secret\nSitemap: {site.url('/index.xml')}\nSitemap: {site.url('/secret.xml')}"
-    )
+    elsewhere = site.url("/elsewhere.xml").replace("127.0.0.1", "localhost")
+    named = ("/index.xml", site.url("/secret.xml"), elsewhere, "http://[", "mailto:x")
+    site.robots("User-agent: *\nDisallow: /secret\n" + "".join(f"Sitemap: {one}\n" for one in named))
     index = "".join(f"<sitemap><loc>{path}</loc></sitemap>" for path in ("/one.xml", "/index.xml", "/missing.xml"))
     site.raw("/index.xml", f"<sitemapindex>{index}</sitemapindex>".encode())
     sitemap(site, "/one.xml", a="2026-02-01")
