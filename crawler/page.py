@@ -12,7 +12,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from crawler import charset
 from crawler.errors import CrawlerError
-from crawler.sections import MARKS, MAX_TITLE, Section, cut_into_sections, without_marks, words_of
+from crawler.sections import MARKS, MAX_TITLE, Section, cut_into_sections, words_of
 from crawler.urls import MAX_URL, normalize
 
 MAX_LINKS = 10_000  # URLs that a page links to; what comes after is dropped, which ends link farms
@@ -86,7 +86,7 @@ def parse(
 
 
 def _plain(text: str, url: str, encoding: str) -> Page:
-    words = without_marks(words_of(text.replace("\0", " ").replace("\x01", "")))
+    words = words_of(text.replace("\0", " "))
     first_line = next((line.strip() for line in text.splitlines() if line.strip()), "")
     title = first_line[:100].replace("\0", " ") or _name_of(url)
     return Page(url, title, (Section(0, "", "", words),) if words else (), encoding=encoding)

@@ -1,7 +1,7 @@
 """The body of a document is cleaned, and cut into sections. Pure.
 
-Python touches only section starts and lead terms: marks are put into the tree where they begin and end, C walks the
-tree once to give the text, and the text is cut at the marks.
+Python touches only what starts a section, leads a paragraph or is no text: marks are put into the tree where sections
+start, C walks the tree once to give the text, and the text is cut at the marks.
 """
 
 import re
@@ -14,42 +14,41 @@ MAX_SECTIONS = 5_000  # of a page; what comes after belongs to the last one
 MAX_TITLE = 300  # characters of a title
 _MAX_HEADING = 1_000  # characters; long, for the signatures of functions
 _MAX_TERM = 100  # characters of a lead term; longer ones are sentences
-_MAX_INNER = 20_000  # elements that are looked at within all headings of a page
+_MAX_TERM_WORDS = 1_000_000  # characters that are looked at for lead terms, which may hold each other
+_MAX_CLIMB = 16  # levels from an anchor up to the heading that it stands in
 _MAX_WORD = 200  # characters; what is longer is data, not a word, and is cut out
 _PIECE = _MAX_WORD // 2
 
 # Control characters, which HTML does not allow in a document, and ASCII, so that a text does not get wider by them.
-_START, _HEADING_END, _TERM, _TERM_END = "\x01", "\x02", "\x03", "\x04"
-MARKS = b"\x01\x02\x03\x04"
+_START, _HEADING_END = "\x01", "\x02"
+MARKS = b"\x01\x02"
 
-# A walk of the whole tree costs a tenth of the parsing, and each selector tried on each element adds to it: hence few
-# walks, long lists, and attribute selectors bound to the tags that carry them.
-_NO_TEXT = "script, style, template, noscript"
-_CHROME = (
-    "iframe, object, svg, select, datalist, nav, header, footer, "
-    ":is(div, ul, section, aside, form):is([role], [hidden], [data-nosnippet], [data-pagefind-ignore], .nosearch, "
-    ".footer, #footer, .sphinxsidebar, .navbar, .breadcrumbs)"
-)
-_CHROME_ROLES = {"navigation", "banner", "contentinfo", "search"}
-_SECTIONING = {
-    "article",
-    "main",
-    "section",
-    "aside",
-    "nav",
-    "td",
-}  # a header in one of these is that part's own
+_NO_TEXT = frozenset({"script", "style", "template", "noscript"})
+_CHROME = frozenset({"iframe", "object", "svg", "select", "datalist", "nav"})
+_ENDS = frozenset({"header", "footer"})
+_BLOCKS = frozenset({"div", "ul", "section", "aside", "form"})  # chrome if their attributes say so
+_CHROME_ROLES = frozenset({"navigation", "banner", "contentinfo", "search"})
+_CHROME_ATTRIBUTES = frozenset({"hidden", "data-nosnippet", "data-pagefind-ignore"})
+_CHROME_CLASSES = frozenset({"nosearch", "footer", "sphinxsidebar", "navbar", "breadcrumbs"})
+# A header in one of these is that part's own.
+_SECTIONING = frozenset({"article", "main", "section", "aside", "nav", "td"})
 # What these hold reads on without a gap; every other element keeps its words apart from its neighbours'.
-_INLINE = ":is(a, span, em, strong, b, i, u, s, abbr, cite, del, dfn, font, ins, label, mark, q, small, var, wbr)"
-_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
-_STARTS = (*_HEADINGS, "dt[id]", "a[name]", "a[id]:not([href])")
+_INLINE = frozenset(
+    {"a", "abbr", "b", "cite", "del", "dfn", "em", "font", "i", "ins", "label", "mark", "q", "s", "small", "span",
+     "strong", "u", "var", "wbr"}
+)  # fmt: skip
+_HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _ITEM_LEVEL = 7  # of sections that start at a definition list entry or a named anchor, below every heading
-_TERMS = {"code", "b", "strong"}
-_LEAD_TERMS = (
-    ":is(p, td, li, dd) > :is(code, b, strong):first-of-type",
-    ":is(p, td, li, dd) > a:first-of-type > code:first-child",
-)
-_MARKED = ", ".join((*_STARTS, *_LEAD_TERMS))
+_TERMS = frozenset({"code", "b", "strong"})
+_LED = frozenset({"p", "td", "li", "dd"})  # what a lead term leads
+_OPENING = _HEADINGS | {"dt"}
+_STARTS = _OPENING | {"a"}
+_SPECIAL = _TERMS | _STARTS | _NO_TEXT | _CHROME | _ENDS | _BLOCKS
+# By Lexbor's number of an element's name: the name itself would be a new string at every node.
+_number = LexborHTMLParser("").create_node
+_NAMES = {_number(name).tag_id: name for name in sorted(_SPECIAL)}
+_INLINE_NUMBERS = frozenset(_number(name).tag_id for name in _INLINE)
+_LED_NUMBERS = frozenset(_number(name).tag_id for name in _LED)
 _GENERATED_ID = re.compile(r"(?:id|index|footnote|fn|ref|cite)?[-_:.]?[\d.:_-]+", re.I)
 
 
@@ -75,21 +74,98 @@ def cut_into_sections(tree: LexborHTMLParser, permalinks: Iterable[LexborNode], 
         return ()
     for node in permalinks:
         node.decompose()
-    for node in body.css(f":is({_NO_TEXT}, {_CHROME})" if clean else _NO_TEXT):  # in :is() a sixth faster
-        if node.tag in ("header", "footer"):
-            if _is_of_the_whole_page(node):
-                node.decompose()
-            continue
-        attrs = node.attributes
-        if (role := attrs.get("role")) is None or "hidden" in attrs or role.lower() in _CHROME_ROLES:
-            node.decompose()
-    starts = _mark(body)
-    for node in body.css(_INLINE):
-        node.unwrap(delete_empty=True)
+    starts = _mark(body, clean)
     body.merge_text_nodes()
     # One space between two text nodes: after the unwrapping, a text node ends where a word may end.
-    text = words_of(body.text(separator=" "))
-    return tuple(_cut([(0, ("",)), *starts], text.split(_START)))
+    return tuple(_cut(starts, body.text(separator=" ").split(_START)))
+
+
+class _Start(NamedTuple):
+    """Where a section starts: what is known of it before its text is."""
+
+    level: int
+    fragments: tuple[str, ...]
+    """All that lead here, the best first; an empty one is the top of the page."""
+    terms: list[str]
+
+
+def _mark(body: LexborNode, clean: bool) -> list[_Start]:
+    """Takes away what is no text, puts marks where sections start, and unwraps what is inline.
+
+    Gives the starts in document order, the first of them that of the page. One walk over all elements does it all: each
+    selector is a walk of its own, which costs a tenth of the parsing whatever it finds.
+    """
+    starts = [_Start(0, ("",), [])]
+    unwanted: list[LexborNode] = []
+    inline: list[LexborNode] = []
+    inside, alone = _anchors(body)
+    names, inline_numbers, led = _NAMES, _INLINE_NUMBERS, set[tuple[int, str]]()
+    has_title = False
+    term_budget = _MAX_TERM_WORDS
+    resume_at = None  # the element behind one that goes: those inside it are not looked at
+    for node in body.css("*"):
+        if resume_at is not None:
+            if node.mem_id != resume_at:
+                continue
+            resume_at = None
+        number = node.tag_id
+        if number in inline_numbers:
+            inline.append(node)
+        if (tag := names.get(number)) is None:
+            continue
+        if tag in _TERMS:
+            if term_budget > 0 and _is_lead(node, tag, led):
+                _part_lines(node)
+                term = node.text()
+                term_budget -= len(term)
+                starts[-1].terms.append(term)
+        elif tag not in _STARTS:
+            if tag in _NO_TEXT or (clean and _is_chrome(node, tag)):
+                unwanted.append(node)
+                if (resume_at := _id_behind(node)) is None:
+                    break
+        elif len(starts) > MAX_SECTIONS:
+            continue
+        elif tag == "a":
+            if fragment := alone.get(node.mem_id):
+                node.insert_before(_START)
+                starts.append(_Start(_ITEM_LEVEL, (fragment,), []))
+        elif tag in _HEADINGS or node.id:
+            start = _opened_by(node, tag, inside.get(node.mem_id, ()))
+            if start.level == 1 and not has_title:  # the page's own heading opens the page, not a place on it
+                has_title, start = True, start._replace(fragments=("", *start.fragments))
+            node.insert_before(_START)
+            node.insert_after(_HEADING_END)
+            starts.append(start)
+    for node in unwanted:
+        node.decompose()
+    for node in inline:
+        node.unwrap(delete_empty=True)
+    return starts
+
+
+def _opened_by(node: LexborNode, tag: str, inside: Iterable[str]) -> _Start:
+    """The start that a heading or a definition is, with the fragments that lead to it, those `inside` it among them."""
+    fragments = [node.id or "", *inside]
+    if tag in _HEADINGS:
+        fragments += _fragments_around(node)
+    level = int(tag[1]) if tag in _HEADINGS else _ITEM_LEVEL
+    return _Start(level, tuple(dict.fromkeys(filter(_is_name, fragments))), [])
+
+
+def _is_chrome(node: LexborNode, tag: str) -> bool:
+    """Whether an element is around the content: navigation, what is hidden, a header or footer of the whole page."""
+    if tag in _ENDS:
+        return _is_of_the_whole_page(node)
+    attrs = node.attributes
+    if (role := attrs.get("role")) is not None:
+        return role.lower() in _CHROME_ROLES or "hidden" in attrs
+    return (
+        tag in _CHROME
+        or not _CHROME_ATTRIBUTES.isdisjoint(attrs)
+        or attrs.get("id") == "footer"
+        or not _CHROME_CLASSES.isdisjoint((attrs.get("class") or "").split())
+    )
 
 
 def _is_of_the_whole_page(node: LexborNode) -> bool:
@@ -100,52 +176,73 @@ def _is_of_the_whole_page(node: LexborNode) -> bool:
     return parent is None and node.css_first("h1") is None
 
 
-def _mark(body: LexborNode) -> list[tuple[int, tuple[str, ...]]]:
-    """Puts marks at section starts and lead terms; level and fragments of each start, in document order."""
-    starts: list[tuple[int, tuple[str, ...]]] = []
-    has_title = False
-    inner_left = _MAX_INNER
-    for node in body.css(_MARKED):
-        tag = node.tag
-        if tag in _TERMS:
-            if (first := node.first_child) is not None:  # inside, where they do not part or join any words
-                first.insert_before(_TERM)
-                node.insert_child(_TERM_END)
-            continue
-        if tag == "a":
-            attrs = node.attributes
-            fragment = attrs.get("id") or attrs.get("name") or ""
-            if not _is_name(fragment) or _GENERATED_ID.fullmatch(fragment) or _inside_start(node):
-                continue
-            if len(starts) >= MAX_SECTIONS:
-                continue
-            node.insert_before(_START)
-            starts.append((_ITEM_LEVEL, (fragment,)))
-            continue
-        if len(starts) >= MAX_SECTIONS:
-            continue
-        inner = node.css("a[id], a[name], span[id]") if inner_left > 0 else []
-        inner_left -= len(inner)
-        if tag == "dt":
-            level, fragments = _ITEM_LEVEL, [*_fragments_in(node, inner)]
-        else:
-            level, fragments = int((tag or "h1")[1]), [*_fragments_in(node, inner), *_fragments_around(node)]
-            if level == 1 and not has_title:  # the page's own heading opens the page, not a place on it
-                has_title = True
-                fragments.insert(0, "")
-        node.insert_before(_START)
-        node.insert_after(_HEADING_END)
-        starts.append((level, tuple(name for name in dict.fromkeys(fragments) if not name or _is_name(name))))
-    return starts
+def _id_behind(node: LexborNode) -> int | None:
+    """The `mem_id` of the element that comes after a node and all that is in it; None at the end of the document."""
+    outer: LexborNode | None = node
+    while outer is not None:
+        behind = outer.next
+        while behind is not None and not behind.is_element_node:
+            behind = behind.next
+        if behind is not None:
+            return behind.mem_id
+        outer = outer.parent
+    return None
 
 
-def _inside_start(node: LexborNode) -> bool:
+def _is_lead(node: LexborNode, tag: str, led: set[tuple[int, str]]) -> bool:
+    """Whether a node is the first of its kind in a paragraph, cell or item, alone or at the start of a first link.
+
+    `led` remembers the kinds that each paragraph has had.
+    """
     parent = node.parent
-    return parent is not None and (parent.tag in _HEADINGS or parent.tag == "dt" or _is_start(parent.parent))
+    if parent is None:
+        return False
+    if parent.tag_id in _LED_NUMBERS:
+        kind = parent.mem_id, tag
+        is_first = kind not in led
+        led.add(kind)
+        return is_first
+    if tag != "code" or parent.tag != "a" or parent.parent is None:
+        return False
+    return parent.parent.tag_id in _LED_NUMBERS and _is_first(node) and _is_first(parent, "a")
 
 
-def _is_start(node: LexborNode | None) -> bool:
-    return node is not None and (node.tag in _HEADINGS or node.tag == "dt")
+def _is_first(node: LexborNode, tag: str = "") -> bool:
+    """Whether no element, or none of that name, stands before a node in its parent."""
+    before = node.prev
+    while before is not None:
+        if before.tag == tag if tag else before.is_element_node:
+            return False
+        before = before.prev
+    return True
+
+
+def _part_lines(term: LexborNode) -> None:
+    """Puts a space where a line ends within a lead term, and a word with it."""
+    child = term.first_child
+    while child is not None:
+        if child.tag == "br":
+            child.insert_before(" ")
+        child = child.next
+
+
+def _anchors(body: LexborNode) -> tuple[dict[int, list[str]], dict[int, str]]:
+    """The fragments inside each heading and definition, and those of the anchors that stand alone; by `mem_id`."""
+    inside: dict[int, list[str]] = {}
+    alone: dict[int, str] = {}
+    for node in body.css("a[id], a[name], span[id]"):
+        attrs = node.attributes
+        fragment = attrs.get("id") or attrs.get("name") or ""
+        outer = node.parent
+        for _ in range(_MAX_CLIMB):
+            if outer is None or outer.tag in _OPENING:
+                break
+            outer = outer.parent
+        if outer is not None and outer.tag in _OPENING:
+            inside.setdefault(outer.mem_id, []).append(fragment)
+        elif node.tag == "a" and ("name" in attrs or "href" not in attrs) and _is_given(fragment):
+            alone[node.mem_id] = fragment
+    return inside, alone
 
 
 def _is_name(fragment: str) -> bool:
@@ -153,14 +250,9 @@ def _is_name(fragment: str) -> bool:
     return 0 < len(fragment) <= _MAX_WORD and fragment.isprintable() and " " not in fragment
 
 
-def _fragments_in(node: LexborNode, inner: list[LexborNode]) -> Iterator[str]:
-    """The node's own id, then the ids and names of the anchors inside it."""
-    if own := node.attributes.get("id"):
-        yield own
-    for anchor in inner:
-        attrs = anchor.attributes
-        if fragment := attrs.get("id") or attrs.get("name"):
-            yield fragment
+def _is_given(fragment: str) -> bool:
+    """Whether a person may have given the name, rather than a program."""
+    return _is_name(fragment) and not _GENERATED_ID.fullmatch(fragment)
 
 
 def _fragments_around(heading: LexborNode) -> Iterator[str]:
@@ -183,18 +275,15 @@ def _is_blank(node: LexborNode) -> bool:
     return node.is_text_node and not (node.text_content or "").strip(_START + " \t\r\n")
 
 
-def _cut(starts: list[tuple[int, tuple[str, ...]]], parts: list[str]) -> Iterator[Section]:
+def _cut(starts: list[_Start], parts: list[str]) -> Iterator[Section]:
     """Sections from their starts and the text that follows each start's mark.
 
     A start with neither heading nor text gives its fragments to the next one: an anchor before a heading.
     """
     passed_on: tuple[str, ...] = ()
-    for (level, fragments), part in zip(starts, parts, strict=False):  # a page with marks of its own: cut short
-        raw_heading, ended, text = part.partition(_HEADING_END)
-        if not ended:
-            raw_heading, text = "", part
-        terms = tuple(dict.fromkeys(_terms(text))) if _TERM in text else ()
-        heading, text = without_marks(raw_heading), without_marks(text)
+    for (level, fragments, found), part in zip(starts, parts, strict=False):  # a page with marks of its own: cut short
+        before, ended, after = part.partition(_HEADING_END)
+        heading, text = (words_of(before), words_of(after)) if ended else ("", words_of(before))
         if len(heading) > _MAX_HEADING:  # no name any more: its end is text
             cut = heading.rfind(" ", 0, _MAX_HEADING) + 1 or _MAX_HEADING
             heading, text = heading[:cut].rstrip(), f"{heading[cut:]} {text}".rstrip()
@@ -205,31 +294,19 @@ def _cut(starts: list[tuple[int, tuple[str, ...]]], parts: list[str]) -> Iterato
         ids = tuple(dict.fromkeys((*fragments, *passed_on)))
         anchor = "" if "" in fragments else next((name for name in ids if name), "")
         passed_on = ()
+        spaced = dict.fromkeys(" ".join(term.split()) for term in found)
+        terms = tuple(term for term in spaced if 0 < len(term) <= _MAX_TERM and term.isprintable())
         yield Section(level, anchor, heading, text, tuple(name for name in ids if name), terms)
 
 
-def _terms(text: str) -> Iterator[str]:
-    """The marked lead terms in a text that are short enough to be terms."""
-    for piece in text.split(_TERM)[1:]:
-        term, ended, _ = piece.partition(_TERM_END)
-        if ended and 0 < len(term) <= _MAX_TERM:
-            yield term.strip()
-
-
-def without_marks(text: str) -> str:
-    """The text, of single spaces, without marks."""
-    for mark in (_TERM, _TERM_END, _HEADING_END):  # str.translate takes ten times as long
-        if mark in text:
-            text = text.replace(mark, "")
-    if "  " in text:  # a mark stood between two spaces
-        text = " ".join(text.split())
-    return text.strip()
-
-
 def words_of(text: str) -> str:
-    """The text with single spaces between its words, without what is too long to be a word."""
+    """The text with single spaces between its words, without what is too long to be a word, and without marks."""
     spaced = " ".join(text.split())
+    for mark in (_START, _HEADING_END):  # of a hostile page
+        if mark in spaced:
+            spaced = " ".join(spaced.replace(mark, "").split())
     # A longer word would fill one of these pieces; to look at each word would take longer than to find all words.
-    if any(" " not in spaced[at : at + _PIECE] for at in range(0, len(spaced) - _PIECE, _PIECE)):
+    pieces = range(0, len(spaced) - _PIECE, _PIECE)
+    if pieces and any(" " not in spaced[at : at + _PIECE] for at in pieces):
         return " ".join(word for word in spaced.split(" ") if len(word) <= _MAX_WORD)
     return spaced

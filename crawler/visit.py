@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from crawler import fields
@@ -40,7 +41,7 @@ class Visitor:
 
     def __init__(self, config: Config, scope: Scope, guard: Guard) -> None:
         self._config = config
-        self._scope = scope
+        self._verdict = lru_cache(maxsize=8192)(scope.verdict)  # most pages of a site link to the same places
         self._fetcher = Fetcher(
             user_agent=config.user_agent,
             timeout=config.timeout,
@@ -151,20 +152,18 @@ class Visitor:
         return replace(outcome, body_hash=digest(reply.body), text_hash=digest(text.encode()), sketch=sketch(text))
 
     def _edges(self, page: Page, *, follow: bool) -> Iterator[Edge]:
-        """The outlinks with a verdict each; a URL is judged once, however often the page links to it.
+        """The outlinks with a verdict each.
 
         The canonical URL is another name of the page, so it adds no hop; one at another origin is not believed.
         """
-        verdicts: dict[str, str | None] = {}
         if page.canonical and page.canonical != page.url and origin(page.canonical) == origin(page.url):
-            yield Edge(page.canonical, self._scope.verdict(page.canonical), 0, rel="canonical")
+            yield Edge(page.canonical, self._verdict(page.canonical), 0, rel="canonical")
         for url, fragment, text, rel in page.links:
-            if url not in verdicts:
-                verdicts[url] = self._scope.verdict(url)
+            refused = self._verdict(url)
             if follow and "nofollow" not in rel:
-                yield Edge(url, verdicts[url], 1, fragment, text, rel)
+                yield Edge(url, refused, 1, fragment, text, rel)
             else:
-                yield Edge(url, verdicts[url] or "nofollow", None, fragment, text, rel)
+                yield Edge(url, refused or "nofollow", None, fragment, text, rel)
 
     def _redirected(self, task: Task, reply: Response) -> Outcome:
         """A redirect is an edge that adds no hop: its target goes round the ring as any URL, scope and robots too."""
@@ -172,7 +171,7 @@ class Visitor:
         if target is None or target == task.url.url:
             detail = "it redirects to itself" if target else f"Location {(reply.location or '')[:200]!r} is no http URL"
             return _outcome(task, "failed", "bad-redirect", detail, reply)
-        refused = self._scope.verdict(target)
+        refused = self._verdict(target)
         edge = Edge(target, refused, 0, rel="redirect")
         if task.url.redirects >= MAX_REDIRECT_CHAIN:
             edge = Edge(target, refused or "redirects", None, rel="redirect")

@@ -32,6 +32,7 @@ HOMES = {
     "bs4": {"fields"},
     "soupsieve": {"fields"},
     "charset_normalizer": {"charset"},
+    "msgspec": {"store.sqlite"},
     "click": {"cli", "commands", "shell"},
     "protego": {"robots"},
     "publicsuffixlist": {"urls"},

@@ -7,7 +7,7 @@ import pytest
 from crawler.page import MAX_LINK_TEXT, MAX_LINKS, Link, Page, Section, directives, parse
 
 URL = "https://example.org/docs/guide.html"
-MARKS = "\x01\x02\x03\x04"
+MARKS = "\x01\x02"
 
 
 def page(
@@ -374,7 +374,7 @@ class TestWords:
             pytest.param("<dl><dt id=a>{}</dt><dd>b {}</dd></dl>", id="in a definition"),
         ],
     )
-    @pytest.mark.parametrize("mark", [*MARKS, MARKS, MARKS[::-1] * 2, "&#1;&#2;&#2;", "&#3;&#4;"], ids=ascii)
+    @pytest.mark.parametrize("mark", [*MARKS, MARKS, MARKS[::-1] * 2, "&#1;&#2;&#2;", "&#2;&#1;"], ids=ascii)
     def test_marks_of_a_hostile_page(self, html: str, mark: str) -> None:
         """A page that writes our own marks can spoil its own sections, and none of the marks gets out."""
         found = page(html.replace("{}", mark))

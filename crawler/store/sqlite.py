@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from crawler.errors import CrawlerError, IndexFileError
 from crawler.fingerprint import ALIKE, NEAR, distance, likeness
 from crawler.store import Handed, Outcome, Queued, Revisit, RobotsReply, Totals, schema, sql
@@ -135,10 +137,10 @@ class SqliteStore:
             if not outcomes:
                 return Handed([], 0)
             known = run(sql.KNOWN, (_json([outcome.id for outcome in outcomes]),)).fetchone()[0]
-            batch = Rows(outcomes, json.loads(known), fresh=self._fresh)
+            batch = Rows(outcomes, msgspec.json.decode(known), fresh=self._fresh)
             self._take_away(run, batch)
             bodies = _json([outcome.body_hash for outcome in outcomes if outcome.page])
-            batch.add_pages(json.loads(run(sql.HOLDERS, (bodies,)).fetchone()[0]))
+            batch.add_pages(msgspec.json.decode(run(sql.HOLDERS, (bodies,)).fetchone()[0]))
             written = {"outcomes": _json(batch.outcomes)}
             run(sql.OUTCOMES, written)
             if batch.kept:
@@ -155,7 +157,7 @@ class SqliteStore:
             self._relax(run)
             urls, offered = run(sql.HAND_BACK, (room,)).fetchone()
             run("DELETE FROM temp.offered")
-        handed = [Queued(*row) for row in json.loads(urls)]
+        handed = [Queued(*row) for row in msgspec.json.decode(urls)]
         return Handed(handed, offered, batch.changes)
 
     def _take_away(self, run: Callable[..., sqlite3.Cursor], batch: Rows) -> None:
@@ -191,7 +193,7 @@ class SqliteStore:
         """At most `room` URLs that wait and are not in `held`, `per_host` of a host, none of the hosts in `full`."""
         values = {"held": _json(list(held)), "full": _json(list(full)), "room": room, "share": per_host}
         with self._transaction() as run:
-            return [Queued(*row) for row in json.loads(run(sql.WAITING, values).fetchone()[0])]
+            return [Queued(*row) for row in msgspec.json.decode(run(sql.WAITING, values).fetchone()[0])]
 
     def finish(self, report: dict[str, Any]) -> None:
         """Ends the crawl: gives sections the texts of the links that point to them, and notes the report.
@@ -311,8 +313,8 @@ def _mapped(path: Path) -> Iterator[None]:
 
 def _json(rows: Sequence[Any]) -> str:
     try:
-        return json.dumps(rows, ensure_ascii=False, check_circular=False)
-    except (ValueError, TypeError) as error:  # pragma: no cover - rows are made above, of strings and numbers
+        return msgspec.json.encode(rows).decode()
+    except (ValueError, TypeError, msgspec.MsgspecError) as error:  # a lone surrogate, which UTF-8 cannot carry
         raise CrawlerError(f"rows that JSON cannot carry: {error}") from error
 
 
