@@ -14,7 +14,7 @@ NEAR: Final = 3  # bins that may differ between texts that are worth a closer lo
 ALIKE: Final = 0.9  # the part of their words that texts must have in common to count as alike
 _BINS: Final = 16
 _BITS: Final = 4  # kept of each
-_BEGINNING: Final = 16_000  # characters; a closer look sees the rest
+_BEGINNING: Final = 6_000  # characters; a closer look sees the rest
 _FEWEST_WORDS: Final = 40  # distinct ones; of fewer, a sketch says little
 _FLOORS: Final = tuple(number << 28 for number in range(_BINS))  # the smallest hash that falls into each bin
 
