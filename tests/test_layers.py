@@ -33,7 +33,6 @@ HOMES = {
     "soupsieve": {"fields"},
     "charset_normalizer": {"charset"},
     "click": {"cli", "commands", "shell"},
-    "protego": {"robots"},
     "publicsuffixlist": {"urls"},
     "requests": {"fetch", "transport"},
     "urllib3": {"fetch", "transport"},

@@ -148,16 +148,16 @@ def test_a_success_is_parsed(status: int) -> None:
     assert parsed.reason == ""
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 451])
+@pytest.mark.parametrize("status", [301, 308, 400, 401, 403, 404, 410, 451])
 def test_no_robots_txt_allows_all(status: int) -> None:
-    """A 4xx reply means that there are no rules, whatever its body says."""
+    """A 4xx reply, or one redirect too many, means that there are no rules, whatever the body says."""
     none = Rules.from_reply(status, b"User-agent: *\nDisallow: /")
     assert none.allows("crawler", f"{SITE}/x")
     assert none.reason == ""
     assert none.sitemaps == ()
 
 
-@pytest.mark.parametrize("status", [429, 500, 503, 599, 302])
+@pytest.mark.parametrize("status", [429, 500, 503, 599, 999])
 def test_a_server_in_trouble_refuses_all(status: int) -> None:
     """A 429 or 5xx reply refuses everything, and the reason names the status."""
     refused = Rules.from_reply(status, b"User-agent: *\nAllow: /")
