@@ -6,11 +6,13 @@ from collections.abc import Iterable
 
 import pytest
 
-from crawler.frontier import Frontier, Pace, Task
+from crawler.frontier import Frontier, Permit, Task
+from crawler.pace import Answer, Pace
 from crawler.robots import Rules
 from crawler.store import Queued
 
-ALLOW = Rules.from_reply(404)
+ALLOW = Permit(Rules.from_reply(404))
+GOOD = Answer(0.1)
 
 
 class Clock:
@@ -42,8 +44,7 @@ def take(made: Frontier) -> Task:
         assert task is not None
         if not task.is_robots:
             return task
-        made.admit(task, ALLOW, "crawler")
-        made.give_back(task)
+        made.give_back(task, GOOD, ALLOW)
 
 
 def test_a_host_is_asked_for_robots_first_and_is_off_offer_until_it_answers() -> None:
@@ -54,8 +55,7 @@ def test_a_host_is_asked_for_robots_first_and_is_off_offer_until_it_answers() ->
     assert second is not None
     assert {first.url.url, second.url.url} == {"http://a.test/robots.txt", "http://b.test/robots.txt"}
     assert repr(made) == "<Frontier 3 waiting, 0 in flight, 0 stored>"
-    made.admit(first, ALLOW, "crawler")
-    made.give_back(first)
+    made.give_back(first, GOOD, ALLOW)
     third = made.take()
     assert third is not None
     assert third.host == first.host
@@ -67,13 +67,13 @@ def test_the_end_is_when_everything_that_was_taken_is_settled() -> None:
     made = frontier(urls("a.test", 2), slots=2)
     first, second = take(made), take(made)
     assert len(made) == 2
-    made.give_back(first)
-    made.give_back(second)
+    made.give_back(first, GOOD)
+    made.give_back(second, GOOD)
     made.settle([first.url.id], [], 0, 1)
     made.settle([second.url.id], urls("a.test", 1, first=7), 1, 1)
     third = take(made)
     assert third.url.id == 7
-    made.give_back(third)
+    made.give_back(third, GOOD)
     made.settle([7], [], 0, 1)
     assert len(made) == 0
     assert made.take() is None
@@ -91,9 +91,8 @@ def test_a_host_rests_for_its_delay_after_it_is_given_back() -> None:
     made = frontier(urls("a.test", 2), delay=10.0, clock=clock)
     robots = made.take()
     assert robots is not None
-    made.admit(robots, ALLOW, "crawler")
     clock.now += 3
-    made.give_back(robots)
+    made.give_back(robots, GOOD, ALLOW)
     taken: list[Task | None] = []
     waiting = threading.Thread(target=lambda: taken.append(made.take()))
     waiting.start()
@@ -139,7 +138,7 @@ def test_memory_is_bounded_by_the_window_and_nothing_is_forgotten() -> None:
             some = [url for url in stored.values() if url.id not in held and "a.test" not in full]
             made.refill(some[: min(room, share)])
         task = take(made)
-        made.give_back(task)
+        made.give_back(task, GOOD)
         made.settle([task.url.id], [], 0, 1)
         del stored[task.url.id]
         settled.append(task.url.id)
@@ -151,7 +150,7 @@ def test_new_urls_do_not_overtake_those_that_wait_in_the_store() -> None:
     made = Frontier(lambda _: Pace(9, 0.0), waiting=3, window=2, host_share=2, clock=Clock())
     made.refill(urls("a.test", 2))
     task = take(made)
-    made.give_back(task)
+    made.give_back(task, GOOD)
     made.settle([task.url.id], urls("a.test", 1, first=50), 1, 1)
     assert repr(made) == "<Frontier 1 waiting, 0 in flight, 2 stored>"
 
@@ -165,27 +164,35 @@ def test_a_busy_host_does_not_fill_the_window_alone() -> None:
     assert wanted is None or "a.test" in wanted[1]
 
 
-def test_a_postponed_task_comes_back_with_its_attempts_counted() -> None:
+def trouble(made: Frontier, task: Task, reason: str = "http-503", rest: float = 0.0) -> bool:
+    """Gives a task back whose host was in trouble; whether it is tried again."""
+    permit = Permit(Rules.from_reply(None, detail=reason, code=reason)) if task.is_robots else None
+    return made.give_back(task, Answer(0.1, reason, rest), permit).again
+
+
+def test_a_task_that_met_a_trouble_comes_back_with_its_attempts_counted() -> None:
     """A task that is to be tried again waits its time, is not in flight meanwhile, and counts its attempts."""
     clock = Clock()
     made = frontier(urls("a.test", 1), clock=clock)
     task = take(made)
-    made.postpone(task, 5.0)
-    made.give_back(task)
+    assert trouble(made, task)
     assert repr(made) == "<Frontier 1 waiting, 0 in flight, 0 stored>"
     clock.now += 5
     again = take(made)
     assert (again.url, again.attempts) == (task.url, 1)
+    assert trouble(made, again)
+    clock.now += 5
+    assert not trouble(made, take(made))  # often enough
+    assert repr(made) == "<Frontier 0 waiting, 1 in flight, 0 stored>"
 
 
-def test_a_postponed_robots_task_keeps_its_host_off_offer() -> None:
+def test_a_robots_task_that_met_a_trouble_keeps_its_host_off_offer() -> None:
     """No URL of a host is handed out while its robots.txt waits to be asked again."""
     clock = Clock()
     made = frontier(urls("a.test", 1), slots=4, clock=clock)
     robots = made.take()
     assert robots is not None
-    made.postpone(robots, 5.0)
-    made.give_back(robots)
+    assert trouble(made, robots)
     clock.now += 5
     again = made.take()
     assert again is not None
@@ -200,7 +207,7 @@ def test_pages_left_bounds_what_is_in_flight() -> None:
     got: list[Task | None] = []
     waiting = threading.Thread(target=lambda: got.append(made.take()))
     waiting.start()
-    made.give_back(first)
+    made.give_back(first, GOOD)
     made.settle([first.url.id], [], 0, 0)  # no page: its place is free again
     waiting.join()
     assert got[0] is not None
@@ -224,10 +231,9 @@ def test_many_threads_get_every_task_once() -> None:
     def work() -> None:
         while (task := made.take()) is not None:
             if task.is_robots:
-                made.admit(task, ALLOW, "crawler")
-                made.give_back(task)
+                made.give_back(task, GOOD, ALLOW)
                 continue
-            made.give_back(task)
+            made.give_back(task, GOOD)
             with lock:
                 seen.append(task.url.id)
             made.settle([task.url.id], [], 0, 1)
@@ -258,8 +264,7 @@ def test_a_clock_that_moves_within_a_decision_does_no_harm() -> None:
     made = frontier(urls("a.test", 100), slots=2, delay=0.004, clock=Running())
     robots = made.take()
     assert robots is not None
-    made.admit(robots, ALLOW, "crawler")
-    made.give_back(robots)
+    made.give_back(robots, GOOD, ALLOW)
     for _ in range(100):
         task = made.take()  # leaves a slot free: the host rests in view of the next task
         assert task is not None
@@ -273,11 +278,10 @@ def test_a_host_that_was_not_asked_for_anything_does_not_rest() -> None:
     made = frontier(urls("a.test", 3), delay=10.0, clock=clock)
     robots = made.take()
     assert robots is not None
-    made.admit(robots, ALLOW, "crawler")
-    made.give_back(robots)
+    made.give_back(robots, GOOD, ALLOW)
     clock.now += 10
     for number in (1, 2, 3):
         task = made.take()
         assert task is not None
         assert task.url.id == number
-        made.give_back(task, requested=False)
+        made.give_back(task)

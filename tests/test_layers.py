@@ -8,16 +8,17 @@ import crawler
 # From the bottom to the top; a module may import those that stand in a row above its own in this list.
 LAYERS = [
     ["__init__"],  # the version; what else it names is loaded on first use
-    ["errors", "urls", "addresses", "charset", "fingerprint", "reasons"],
+    ["errors", "urls", "addresses", "charset", "fingerprint", "reasons", "pace"],
     ["transport", "sections"],
     ["fields", "robots", "sitemap", "page", "fetch", "query"],
     ["config", "store", "store.migrations", "store.owner"],
     ["store.schema", "store.sql"],
-    ["store.rows"],
+    ["store.rows", "store.hosts"],
     ["store.sqlite", "store.salvage", "frontier", "hits", "story", "census"],
-    ["report", "visit", "changes", "doctor"],
+    ["report", "permit", "changes", "doctor"],
+    ["visit"],
     ["pipeline", "remedy"],
-    ["revisit"],
+    ["revisit", "plan"],
     ["console"],
     ["cards", "views"],
     ["shell"],
