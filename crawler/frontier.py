@@ -225,6 +225,17 @@ class Frontier:
             full = [host.name for host in self._hosts.values() if len(host.queue) > self._host_share // 2]
             return list(self._held), full, room, self._host_share
 
+    def waits_for(self) -> tuple[str, float, str] | None:
+        """The host that comes next while all rest, for how many seconds yet, and the trouble that it is in, if any.
+
+        None while there is something to do.
+        """
+        with self._changed:
+            if self._in_flight or self._ready or not self._resting:
+                return None
+            host = self._resting[0][2]
+            return host.name, host.ready_at - self._clock(), host.tempo.trouble if host.tempo.troubles else ""
+
     def close(self) -> None:
         """Nothing is handed out any more; who waits in `take` gets None."""
         with self._changed:
@@ -280,7 +291,8 @@ class Frontier:
             host.rested_at = now  # nothing more is requested
         if answer.trouble:
             return HostPace(origin(task.url.url), host.tempo.slow, answer.rest)
-        self._heard_at = now
+        if answer.seconds is not None:
+            self._heard_at = now
         return HostPace(origin(task.url.url), 0.0, 0.0) if slow and not host.tempo.slow else None
 
     def _may_try_again(self, host: _Host, task: Task, permit: Permit | None) -> bool:

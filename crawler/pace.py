@@ -36,8 +36,8 @@ class Pace(NamedTuple):
 class Answer(NamedTuple):
     """How a host bore a request."""
 
-    seconds: float = 0.0
-    """That the answer took."""
+    seconds: float | None = None
+    """That the answer took; None when there was none, which says nothing of the host unless it was in trouble."""
     trouble: str = ""
     """Why it was none, by its reason (`http-503`, `timeout`), when that says something of the host and may pass."""
     rest: float = 0.0
@@ -84,6 +84,8 @@ class Tempo:
         """Takes an answer in, to a request that began then; returns for how many seconds the host rests now."""
         if answer.trouble:
             return self._suffer(answer, began, now)
+        if answer.seconds is None:
+            return self.delay
         if self.troubles and began >= self._troubled_at:
             self.troubles = 0
         if self.slow or self._pace.adapts:

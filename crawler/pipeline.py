@@ -195,7 +195,13 @@ def _turn(ring: Ring, stop: "_Stop", on_progress: Callable[[Progress], None] | N
     def tick() -> None:
         if on_progress is not None:
             seconds = time.monotonic() - started
-            on_progress(replace(ring.tally.progress(), queued=len(ring.frontier), seconds=seconds))
+            waits = _waits(ring.frontier)
+            on_progress(replace(ring.tally.progress(), queued=len(ring.frontier), seconds=seconds, waits=waits))
+        if ring.writing.acquire(blocking=False):  # who holds it fills the window himself; and while all hosts in it
+            try:  # rest, for minutes perhaps, nobody commits
+                refill(ring)
+            finally:
+                ring.writing.release()
         if config.max_time and time.monotonic() - started >= config.max_time:
             ring.frontier.close()
         if stop.count >= 1:
@@ -233,6 +239,12 @@ def _turn(ring: Ring, stop: "_Stop", on_progress: Callable[[Progress], None] | N
             visitor.close()
     if ring.error is not None:
         raise ring.error
+
+
+def _waits(frontier: Frontier) -> str:
+    """What a crawl waits for, when that is longer than the common delay between two requests."""
+    host, seconds, trouble = frontier.waits_for() or ("", 0.0, "")
+    return f"{seconds:.0f} s for {host}{f' ({trouble})' if trouble else ''}" if seconds > 2 * DEFAULT_DELAY else ""
 
 
 def _finish(ring: Ring, stop: "_Stop", report: Report) -> Report:

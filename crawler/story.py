@@ -134,8 +134,8 @@ class Story:
 def why(url: str, *, db: str | Path = "crawl.db", agent: str = "crawler", strict: bool = False) -> Story:
     """The story of a URL, in whatever state it is, and also when no page ever named it.
 
-    `agent` is the User-Agent by which robots.txt is read, `strict` whether 401 and 403 for it refuse all. Raises UsageError for what is no URL, IndexFileError when
-    there is no index to read.
+    `agent` is the User-Agent by which robots.txt is read, `strict` whether 401 and 403 for it refuse everything. Raises
+    UsageError for what is no URL, IndexFileError when there is no index to read.
     """
     known_as = normalized(url)
     connection = connect_reader(Path(db))

@@ -1,5 +1,6 @@
 """What is known of hosts beyond their URLs: what they answered for robots.txt, and how they bear being asked."""
 
+import math
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -49,7 +50,7 @@ class SqliteHosts:
 def written(paces: Sequence[HostPace]) -> list[tuple[str, float, str | None]]:
     """Paces as the rows of `hosts` hold them: a time of day outlives a run, seconds from now do not."""
     now = datetime.now(UTC)
-    until = (_written(now + timedelta(seconds=pace.rest)) if pace.rest else None for pace in paces)
+    until = (_written(now + timedelta(seconds=math.ceil(pace.rest) + 1)) if pace.rest else None for pace in paces)
     return [(pace.origin, round(pace.slow, 3), time) for pace, time in zip(paces, until, strict=True)]
 
 
@@ -63,4 +64,4 @@ def _left(until: str | None, now: datetime) -> float:
         left = (datetime.fromisoformat(until) - now).total_seconds() if until else 0.0
     except (ValueError, TypeError):
         return 0.0
-    return left if 0 < left <= MAX_RETRY_AFTER else 0.0
+    return left if 0 < left <= MAX_RETRY_AFTER + 1 else 0.0
