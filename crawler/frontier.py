@@ -10,6 +10,7 @@ import itertools
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
@@ -61,15 +62,16 @@ class _Host:
     """One host: its URLs by depth, who uses it, when it may be used again. Touched under the frontier's lock only."""
 
     __slots__ = (
-        "asked", "asking", "in_use", "name", "offered", "queue", "ready_at", "rested_at", "rules", "slots", "tempo",
-        "vain_since",
+        "again", "asked", "asking", "in_use", "name", "offered", "queue", "ready_at", "rested_at", "rules", "slots",
+        "tempo", "vain_since",
     )  # fmt: skip
 
     def __init__(self, name: str, pace: Pace, now: float) -> None:
         self.name = name
         self.slots = pace.slots
         self.tempo = Tempo(pace)
-        self.queue: list[tuple[int, int, int, Queued]] = []  # attempts before, depth, id, URL
+        self.queue: list[tuple[int, int, Queued]] = []  # depth, id, URL
+        self.again: deque[tuple[Queued, int]] = deque()  # what met a trouble, with the attempts; its turn comes last
         self.in_use = 0
         self.rested_at = now + pace.rest if pace.rest else 0.0  # when it has rested from what ended
         self.ready_at = self.rested_at
@@ -88,18 +90,21 @@ class _Host:
         return rules if now < until else None
 
     @property
-    def next_url(self) -> Queued:
-        """The nearest to a seed; what met a trouble comes behind all others.
+    def next_url(self) -> Queued | None:
+        """The nearest to a seed; what met a trouble comes behind all others. None when nothing waits.
 
         Of a parked host it is one from the other end: where a whole part of a site fails, another part tells whether
         the host is back.
         """
-        return self.queue[-1 if self.tempo.is_parked else 0][3]
+        if self.queue:
+            return self.queue[-1 if self.tempo.is_parked else 0][2]
+        return self.again[0][0] if self.again else None
 
     def take_url(self) -> tuple[Queued, int]:
         """Takes the next URL out, and how often it was tried before."""
-        attempts, _, _, url = self.queue.pop() if self.tempo.is_parked else heapq.heappop(self.queue)
-        return url, attempts
+        if not self.queue:
+            return self.again.popleft()
+        return (self.queue.pop() if self.tempo.is_parked else heapq.heappop(self.queue))[2], 0
 
 
 class Frontier:
@@ -184,7 +189,7 @@ class Frontier:
             elif permit is not None:
                 host.asked = 0
                 host.rules[origin(task.url.url)] = permit.rules, now + permit.lasts
-            host.ready_at = max(host.ready_at if answer is not None or host.in_use else 0.0, host.rested_at)
+            host.ready_at = max(host.ready_at if host.in_use else 0.0, host.rested_at)
             self._offer(host, now)
             return Returned(again, pace)
 
@@ -222,7 +227,8 @@ class Frontier:
             low = waiting < self._host_share // 2 or self._starving
             if self._closed or room <= 0 or not low or self._unsettled <= len(self._held):
                 return None
-            full = [host.name for host in self._hosts.values() if len(host.queue) > self._host_share // 2]
+            hosts, most = self._hosts.values(), self._host_share // 2
+            full = [host.name for host in hosts if len(host.queue) + len(host.again) > most]
             return list(self._held), full, room, self._host_share
 
     def waits_for(self) -> tuple[str, float, str] | None:
@@ -267,7 +273,7 @@ class Frontier:
                 host = self._hosts[name] = _Host(name, self._pace(name), now)
             if len(host.queue) < share:
                 self._held.add(url.id)
-                heapq.heappush(host.queue, (0, url.depth, url.id, url))
+                heapq.heappush(host.queue, (url.depth, url.id, url))
                 self._offer(host, now)
 
     def _offer(self, host: _Host, now: float) -> None:
@@ -275,13 +281,13 @@ class Frontier:
 
         `now` is the caller's: two readings of the clock in one decision could disagree for ever.
         """
-        if host.offered or host.asking or not host.queue or host.in_use >= host.slots:
+        if host.offered or host.asking or host.in_use >= host.slots or (url := host.next_url) is None:
             return
         host.offered = True
         if host.ready_at > now:
             heapq.heappush(self._resting, (host.ready_at, next(self._turns), host))
         else:
-            heapq.heappush(self._ready, (host.queue[0][1], next(self._turns), host))
+            heapq.heappush(self._ready, (url.depth, next(self._turns), host))
 
     def _hear(self, host: _Host, task: Task, answer: Answer, now: float) -> HostPace | None:
         """Lets the host rest as the answer wants it; what is to be remembered of that, if it is news."""
@@ -311,7 +317,7 @@ class Frontier:
             host.asked = task.attempts + 1
         else:
             self._in_flight -= 1
-            heapq.heappush(host.queue, (task.attempts + 1, task.url.depth, task.url.id, task.url))
+            host.again.append((task.url, task.attempts + 1))
 
     def _wake(self, now: float) -> None:
         """Moves what has rested long enough to where it can be taken."""
@@ -326,10 +332,10 @@ class Frontier:
         while self._ready:
             host = heapq.heappop(self._ready)[2]
             host.offered = False
-            if host.ready_at > now or host.in_use >= host.slots:  # changed since it was put on offer
+            url = host.next_url
+            if url is None or host.ready_at > now or host.in_use >= host.slots:  # changed since it was put on offer
                 self._offer(host, now)
                 continue
-            url = host.next_url
             rules = host.rules_for(url.url, now)
             host.in_use += 1
             host.ready_at = max(host.ready_at, now + host.tempo.delay)

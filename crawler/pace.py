@@ -3,6 +3,7 @@
 import math
 import random
 import time
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final, NamedTuple
 
@@ -122,12 +123,16 @@ def retry_after(written: str, date: str = "") -> float:
     written = written.strip()
     if written.isascii() and written.isdigit():
         return min(float(written), MAX_RETRY_AFTER)
-    try:
-        then = parsedate_to_datetime(written).timestamp()
-    except (ValueError, TypeError, OverflowError, IndexError):
+    then, now = _time(written), _time(date)
+    if then is None:
         return 0.0
+    return min(max(then - (time.time() if now is None else now), 0.0), MAX_RETRY_AFTER)
+
+
+def _time(written: str) -> float | None:
+    """Seconds since the epoch of a date as HTTP writes it, in any of its three forms; all of them mean UTC."""
     try:
-        now = parsedate_to_datetime(date).timestamp()
+        time_ = parsedate_to_datetime(written)
+        return (time_ if time_.tzinfo else time_.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError, IndexError):
-        now = time.time()
-    return min(max(then - now, 0.0), MAX_RETRY_AFTER)
+        return None

@@ -30,6 +30,7 @@ disallow: /
 GLOBAL = "user-agent: *\nallow: /\nuser-agent: FooBot\ndisallow: /\n"
 SPECIFIC = "user-agent: FooBot\nallow: /\nuser-agent: BarBot\ndisallow: /\nuser-agent: BazBot\ndisallow: /\n"
 TWO_WORDS = "User-Agent: *\nDisallow: /\nUser-Agent: Foo Bar\nAllow: /x/\nDisallow: /\n"
+X_ALONE = "Allow: /x/\nDisallow: /\n"
 INDEX = "User-Agent: *\nAllow: /allowed-slash/index.html\nDisallow: /\n"
 
 
@@ -103,7 +104,12 @@ CASES |= {
     for path in ("/x/y", "/a/b")
 }  # fmt: skip
 CASES |= {
-    f"case of {name} for {agent} {path}": (f"User-Agent: {name}\nAllow: /x/\nDisallow: /\n", agent, path, path == "/x/y")
+    f"case of {name} for {agent} {path}": (
+        f"User-Agent: {name}\nAllow: /x/\nDisallow: /\n",
+        agent,
+        path,
+        path == "/x/y",
+    )
     for name in ("FOO BAR", "foo bar", "FoO bAr")
     for agent in ("Foo", "foo")
     for path in ("/x/y", "/a/b")
@@ -128,7 +134,12 @@ CASES |= {
     for path in paths.split()
 }  # fmt: skip
 CASES |= {
-    f"special characters: {refuse}, {allow}, {path}": (only(f"Disallow: {refuse}", f"Allow: {allow}"), FOO, path, allowed)
+    f"special characters: {refuse}, {allow}, {path}": (
+        only(f"Disallow: {refuse}", f"Allow: {allow}"),
+        FOO,
+        path,
+        allowed,
+    )
     for refuse, allow, path, allowed in (
         ("/foo/bar/quz", "/foo/*/qux", "/foo/bar/quz", False),
         ("/foo/bar/quz", "/foo/*/qux", "/foo/quz", True),
