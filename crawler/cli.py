@@ -14,6 +14,7 @@ from crawler.shell import DefaultToCrawl, as_json, common, counted_interrupts, p
 from crawler.shell import run as run_command
 
 if TYPE_CHECKING:
+    from crawler.config import Config
     from crawler.report import Report
 
 
@@ -95,13 +96,21 @@ Interrupted or killed, the same command goes on where it was.""",
 @common
 def crawl_command(**flags: Any) -> int:
     """Crawl from the seeds, breadth first, into the index file."""
-    from crawler.pipeline import crawl, preview
-
     console, config = prepare(flags)
     if flags["dry_run"]:
+        from crawler import views
+        from crawler.plan import preview
+
         plan = preview(config)
-        console.result(json.dumps(plan, indent=2) if flags["as_json"] else _plan_text(plan))
+        console.result(json.dumps(plan, indent=2) if flags["as_json"] else views.plan(plan))
         return 0
+    from crawler.pipeline import crawl
+
+    if _asks_strangers(config) and not config.names_contact:
+        console.say(
+            "warning: who runs the site cannot reach you: name a contact, "
+            f"--user-agent '{printable(config.user_agent)} (+https://you.example/crawler)'"
+        )
     _quiet_collector()
     with counted_interrupts() as interrupts:
         report = crawl(config, on_progress=console.progress, interrupts=interrupts.count)
@@ -228,6 +237,13 @@ def _date(text: str | None) -> str | None:
         raise UsageError(f"--since {text!r} is no date", "give YYYY-MM-DD") from None
 
 
+def _asks_strangers(config: "Config") -> bool:
+    from crawler.addresses import is_loopback
+    from crawler.urls import hostname
+
+    return not all(is_loopback(hostname(seed)) for seed in config.seeds)
+
+
 def _check_seeds(report: "Report") -> None:
     if report.no_seed_fetched:
         fates = "; ".join(f"{url} ({fate})" for url, fate in report.seeds.items())
@@ -260,12 +276,6 @@ def _quiet_collector() -> None:
     """
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
-
-
-def _plan_text(plan: dict[str, Any]) -> str:
-    lines = [f"{seed['url']}: {seed['robots']}; {seed['pace']}" for seed in plan["seeds"]]
-    lines.append(f"scope {plan['scope']}, depth {plan['depth']}, into {plan['db']}; no page was fetched")
-    return "\n".join(map(printable, lines))
 
 
 for _command in COMMANDS:

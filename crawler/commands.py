@@ -23,7 +23,7 @@ def why_command(**flags: Any) -> int:
     from crawler.story import why
 
     console, config = prepare(flags)
-    story = why(flags["url"], db=config.db, agent=config.user_agent)
+    story = why(flags["url"], db=config.db, agent=config.user_agent, strict=config.robots_strict)
     if flags["as_json"]:
         console.result(as_json(story.as_dict()))
     else:

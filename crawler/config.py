@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 from crawler import __version__
 from crawler.errors import UsageError
 from crawler.fields import Selector
+from crawler.robots import product
 from crawler.urls import ScopeKind, host, normalize
 
 Auto = Literal["auto"]
@@ -45,6 +46,8 @@ class Config:
     user_agent: str = f"crawler/{__version__}"
     headers: Mapping[str, str] = field(default_factory=dict)
     obey_robots: bool = True
+    robots_strict: bool = False
+    obey_usage: bool = False
     allow_private: bool = False
     durable: bool = False
     fresh: bool = False
@@ -83,7 +86,13 @@ class Config:
     @property
     def product(self) -> str:
         """Our product token, by which robots.txt and meta robots name us."""
-        return self.user_agent.partition("/")[0].partition(" ")[0]
+        return product(self.user_agent)
+
+    @property
+    def names_contact(self) -> bool:
+        """Whether those who are crawled learn how to reach us: by the User-Agent, or by From (RFC 9110 §10.1.2)."""
+        named = any(sign in self.user_agent for sign in ("@", "://"))
+        return named or any(name.lower() == "from" for name in self.headers)
 
     def fields_of(self, url: str) -> Mapping[str, Selector] | None:
         """The fields that are picked from the pages of the URL's site; None for every other page."""

@@ -76,14 +76,15 @@ class Console:
             return
         rate = now.pages / now.seconds if now.seconds else 0.0
         line = f"{now.pages} pages · {now.queued} queued · {now.failed} failed · {rate:.1f} pages/s · {size(now.bytes)}"
+        line += f" · waits {now.waits}" if now.waits else f" · {now.host}"
         with self._lock:
             if self._live:
-                shown = printable(f"{line} · {now.host}")[: self.width - 1]
+                shown = printable(line)[: self.width - 1]
                 self._write(f"\r\x1b[K{shown}")
                 self._shown = True
             elif time.monotonic() >= self._next_line:
                 self._next_line = time.monotonic() + _PLAIN_EVERY
-                self._write(printable(f"{line} · {now.host}") + "\n")
+                self._write(printable(line) + "\n")
 
     def say(self, text: str) -> None:
         """A message for the person, on standard error; none when quiet."""

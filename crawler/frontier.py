@@ -1,31 +1,27 @@
 """What to fetch next, and when. All of it decided under one lock; nothing is fetched, stored or called back here.
 
-A host that is used up to its limit, rests between two requests, or has not answered for robots.txt yet is not on
-offer: politeness follows from the structure (Mercator's back queues, BUbiNG's workbench), and there is no rate-limit
-code in the fetchers. A host's first task is its robots.txt.
+A host that is used up to its limit, rests between two requests or after a trouble, or has not answered for robots.txt
+yet is not on offer: politeness follows from the structure (Mercator's back queues, BUbiNG's workbench), and there is no
+rate-limit code in the fetchers. A host's first task is its robots.txt, and so is one a day later.
 """
 
 import heapq
 import itertools
+import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
+from crawler.pace import PARKED, Answer, Pace, Tempo
 from crawler.robots import Rules
-from crawler.store import Queued
+from crawler.store import HostPace, Queued
 from crawler.urls import host as host_of
 from crawler.urls import origin
 
 WINDOW: Final = 10_000  # URLs in memory at most; the rest waits in the store
 HOST_SHARE: Final = 250  # URLs of one host in memory, about: so that the window always holds many hosts
-
-
-class Pace(NamedTuple):
-    """How a host may be used: requests at once, and seconds from the end of one to the start of the next."""
-
-    slots: int
-    delay: float
 
 
 class Task(NamedTuple):
@@ -35,40 +31,80 @@ class Task(NamedTuple):
     host: str
     rules: Rules | None
     attempts: int
+    began: float = 0.0
+    """When it was taken, by the frontier's clock."""
 
     @property
     def is_robots(self) -> bool:
         return self.url.id == 0
 
 
+class Permit(NamedTuple):
+    """What a robots.txt says to us."""
+
+    rules: Rules
+    delay: float = 0.0
+    """Seconds between two requests that it asks for."""
+    lasts: float = math.inf
+    """Seconds until it has to be asked for again."""
+
+
+class Returned(NamedTuple):
+    """What follows from a task that was given back."""
+
+    again: bool
+    """Whether it waits to be tried again: then what came of it is not final."""
+    pace: HostPace | None
+    """A pace of the host's that is worth to be remembered beyond this run."""
+
+
 class _Host:
     """One host: its URLs by depth, who uses it, when it may be used again. Touched under the frontier's lock only."""
 
     __slots__ = (
-        "asked",
-        "asking",
-        "delay",
-        "in_use",
-        "name",
-        "offered",
-        "queue",
-        "ready_at",
-        "rested_at",
-        "rules",
-        "slots",
-    )
+        "again", "asked", "asking", "in_use", "name", "offered", "queue", "ready_at", "rested_at", "rules", "slots",
+        "tempo", "vain_since",
+    )  # fmt: skip
 
-    def __init__(self, name: str, pace: Pace) -> None:
+    def __init__(self, name: str, pace: Pace, now: float) -> None:
         self.name = name
-        self.slots, self.delay = pace
-        self.queue: list[tuple[int, int, Queued, int]] = []  # depth, id, URL, attempts before
+        self.slots = pace.slots
+        self.tempo = Tempo(pace)
+        self.queue: list[tuple[int, int, Queued]] = []  # depth, id, URL
+        self.again: deque[tuple[Queued, int]] = deque()  # what met a trouble, with the attempts; its turn comes last
         self.in_use = 0
-        self.ready_at = 0.0
-        self.rested_at = 0.0  # when it has rested from the last request that ended
-        self.rules: dict[str, Rules] = {}  # by origin: http and https have a robots.txt each
+        self.rested_at = now + pace.rest if pace.rest else 0.0  # when it has rested from what ended
+        self.ready_at = self.rested_at
+        self.rules: dict[str, tuple[Rules, float]] = {}  # and until when, by origin: http and https have their own
         self.asking = False  # for robots.txt; nothing else is taken from this host meanwhile
         self.asked = 0  # times in vain
+        self.vain_since = 0.0
         self.offered = False  # stands in one of the two heaps
+
+    def rules_for(self, url: str, now: float) -> Rules | None:
+        """None when its robots.txt has to be asked for first."""
+        if self.tempo.is_given_up:
+            detail = f"its host was given up for this run, after {self.tempo.troubles} troubles in a row"
+            return Rules.from_reply(None, detail=detail, code=self.tempo.trouble)
+        rules, until = self.rules.get(origin(url), (None, 0.0))
+        return rules if now < until else None
+
+    @property
+    def next_url(self) -> Queued | None:
+        """The nearest to a seed; what met a trouble comes behind all others. None when nothing waits.
+
+        Of a parked host it is one from the other end: where a whole part of a site fails, another part tells whether
+        the host is back.
+        """
+        if self.queue:
+            return self.queue[-1 if self.tempo.is_parked else 0][2]
+        return self.again[0][0] if self.again else None
+
+    def take_url(self) -> tuple[Queued, int]:
+        """Takes the next URL out, and how often it was tried before."""
+        if not self.queue:
+            return self.again.popleft()
+        return (self.queue.pop() if self.tempo.is_parked else heapq.heappop(self.queue))[2], 0
 
 
 class Frontier:
@@ -85,22 +121,25 @@ class Frontier:
         *,
         waiting: int = 0,
         max_pages: int = 0,
+        retries: int = 2,
         window: int = WINDOW,
         host_share: int = HOST_SHARE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`waiting` URLs are queued in the store; at most `max_pages` pages are fetched, 0 for no limit.
 
+        A URL that meets a trouble that may pass is tried `retries` times more.
         `pace` gives each host its pace; it is called under the lock and must be a pure function.
         """
         self._pace, self._clock = pace, clock
         self._window, self._host_share = window, host_share
         self._pages_left = max_pages or None
+        self._retries = retries
+        self._heard_at = -math.inf  # when any host gave a good answer last
         self._changed = threading.Condition()
         self._hosts: dict[str, _Host] = {}
         self._ready: list[tuple[int, int, _Host]] = []  # depth of its nearest URL, turn, host
         self._resting: list[tuple[float, int, _Host]] = []  # when it may be used, turn, host
-        self._delayed: list[tuple[float, int, Task]] = []  # when it may be tried again, turn, task
         self._turns = itertools.count()
         self._held: set[int] = set()  # ids of URLs that wait in memory or are in flight
         self._in_flight = 0
@@ -126,36 +165,33 @@ class Frontier:
             self._changed.notify_all()
             return None
 
-    def give_back(self, task: Task, *, requested: bool = True) -> None:
-        """Frees the slot that the task held. Its host rests from now on for its delay, if anything was requested.
+    def give_back(self, task: Task, answer: Answer | None = None, permit: Permit | None = None) -> Returned:
+        """Frees the slot that the task held. Its host rests from now on, if anything was requested, as it bore that.
 
+        `answer` is None when nothing was requested. `permit` is what a robots task brought: the URLs of that origin are
+        on offer from then on. A task that met a trouble waits to be tried again, unless it was tried often enough.
         Wakes nobody: the caller comes to take next, and needs no other thread to do what it can do itself.
         """
         with self._changed:
             now = self._clock()
             host = self._hosts[task.host]
             host.in_use -= 1
-            if requested:
-                host.rested_at = max(host.rested_at, now + host.delay)
-            host.ready_at = max(host.ready_at if requested or host.in_use else 0.0, host.rested_at)
+            if task.is_robots:
+                host.asking = False
+                if permit is not None:
+                    host.tempo.keep(permit.delay)
+            again, pace = False, None
+            if answer is not None:
+                pace = self._hear(host, task, answer, now)
+                again = bool(answer.trouble) and self._may_try_again(host, task, permit)
+            if again:
+                self._put_back(host, task)
+            elif permit is not None:
+                host.asked = 0
+                host.rules[origin(task.url.url)] = permit.rules, now + permit.lasts
+            host.ready_at = max(host.ready_at if host.in_use else 0.0, host.rested_at)
             self._offer(host, now)
-
-    def admit(self, task: Task, rules: Rules, agent: str) -> None:
-        """The rules that a robots task brought; the URLs of that origin are on offer from then on."""
-        with self._changed:
-            host = self._hosts[task.host]
-            host.rules[origin(task.url.url)] = rules
-            host.delay = max(host.delay, rules.delay(agent))
-            host.asking, host.asked = False, 0
-
-    def postpone(self, task: Task, seconds: float) -> None:
-        """A task to be tried again after some seconds: it waits, and is in flight no longer."""
-        with self._changed:
-            if not task.is_robots:
-                self._in_flight -= 1
-            again = task._replace(attempts=task.attempts + 1)
-            heapq.heappush(self._delayed, (self._clock() + seconds, next(self._turns), again))
-            self._changed.notify()
+            return Returned(again, pace)
 
     def settle(self, ids: Iterable[int], found: Iterable[Queued], found_count: int, pages: int) -> None:
         """URLs that a commit took out of the ring, and those that it found: `found` of `found_count` in all."""
@@ -191,8 +227,20 @@ class Frontier:
             low = waiting < self._host_share // 2 or self._starving
             if self._closed or room <= 0 or not low or self._unsettled <= len(self._held):
                 return None
-            full = [host.name for host in self._hosts.values() if len(host.queue) > self._host_share // 2]
+            hosts, most = self._hosts.values(), self._host_share // 2
+            full = [host.name for host in hosts if len(host.queue) + len(host.again) > most]
             return list(self._held), full, room, self._host_share
+
+    def waits_for(self) -> tuple[str, float, str] | None:
+        """The host that comes next while all rest, for how many seconds yet, and the trouble that it is in, if any.
+
+        None while there is something to do.
+        """
+        with self._changed:
+            if self._in_flight or self._ready or not self._resting:
+                return None
+            host = self._resting[0][2]
+            return host.name, host.ready_at - self._clock(), host.tempo.trouble if host.tempo.troubles else ""
 
     def close(self) -> None:
         """Nothing is handed out any more; who waits in `take` gets None."""
@@ -222,10 +270,10 @@ class Frontier:
             name = host_of(url.url)
             host = self._hosts.get(name)
             if host is None:
-                host = self._hosts[name] = _Host(name, self._pace(name))
+                host = self._hosts[name] = _Host(name, self._pace(name), now)
             if len(host.queue) < share:
                 self._held.add(url.id)
-                heapq.heappush(host.queue, (url.depth, url.id, url, 0))
+                heapq.heappush(host.queue, (url.depth, url.id, url))
                 self._offer(host, now)
 
     def _offer(self, host: _Host, now: float) -> None:
@@ -233,24 +281,46 @@ class Frontier:
 
         `now` is the caller's: two readings of the clock in one decision could disagree for ever.
         """
-        if host.offered or host.asking or not host.queue or host.in_use >= host.slots:
+        if host.offered or host.asking or host.in_use >= host.slots or (url := host.next_url) is None:
             return
         host.offered = True
         if host.ready_at > now:
             heapq.heappush(self._resting, (host.ready_at, next(self._turns), host))
         else:
-            heapq.heappush(self._ready, (host.queue[0][0], next(self._turns), host))
+            heapq.heappush(self._ready, (url.depth, next(self._turns), host))
+
+    def _hear(self, host: _Host, task: Task, answer: Answer, now: float) -> HostPace | None:
+        """Lets the host rest as the answer wants it; what is to be remembered of that, if it is news."""
+        slow = host.tempo.slow
+        host.rested_at = max(host.rested_at, now + host.tempo.hear(answer, task.began, now))
+        if host.tempo.is_given_up:
+            host.rested_at = now  # nothing more is requested
+        if answer.trouble:
+            return HostPace(origin(task.url.url), host.tempo.slow, answer.rest)
+        if answer.seconds is not None:
+            self._heard_at = now
+        return HostPace(origin(task.url.url), 0.0, 0.0) if slow and not host.tempo.slow else None
+
+    def _may_try_again(self, host: _Host, task: Task, permit: Permit | None) -> bool:
+        if not task.is_robots:
+            return task.attempts < self._retries and not host.tempo.is_given_up
+        if permit is not None and not permit.rules.reason:  # an older copy does as well
+            return False
+        if not task.attempts:
+            host.vain_since = task.began
+        # While nobody answers any more, though somebody did, it may be our own network that is gone.
+        nobody = -math.inf < self._heard_at < host.vain_since
+        return task.attempts < self._retries or (nobody and host.tempo.troubles <= PARKED)
+
+    def _put_back(self, host: _Host, task: Task) -> None:
+        if task.is_robots:
+            host.asked = task.attempts + 1
+        else:
+            self._in_flight -= 1
+            host.again.append((task.url, task.attempts + 1))
 
     def _wake(self, now: float) -> None:
         """Moves what has rested long enough to where it can be taken."""
-        while self._delayed and self._delayed[0][0] <= now:
-            task = heapq.heappop(self._delayed)[2]
-            host = self._hosts[task.host]
-            if task.is_robots:
-                host.asking, host.asked = False, task.attempts
-            else:
-                heapq.heappush(host.queue, (task.url.depth, task.url.id, task.url, task.attempts))
-            self._offer(host, now)
         while self._resting and self._resting[0][0] <= now:
             host = heapq.heappop(self._resting)[2]
             host.offered = False
@@ -262,24 +332,23 @@ class Frontier:
         while self._ready:
             host = heapq.heappop(self._ready)[2]
             host.offered = False
-            if host.ready_at > now or host.in_use >= host.slots:  # changed since it was put on offer
+            url = host.next_url
+            if url is None or host.ready_at > now or host.in_use >= host.slots:  # changed since it was put on offer
                 self._offer(host, now)
                 continue
+            rules = host.rules_for(url.url, now)
             host.in_use += 1
-            host.ready_at = max(host.ready_at, now + host.delay)
-            url = host.queue[0][2]
-            rules = host.rules.get(origin(url.url))
+            host.ready_at = max(host.ready_at, now + host.tempo.delay)
             if rules is None:
                 host.asking = True
                 robots = Queued(0, origin(url.url) + "/robots.txt", url.depth, 0)
-                return Task(robots, host.name, None, host.asked)
-            _, _, url, attempts = heapq.heappop(host.queue)
+                return Task(robots, host.name, None, host.asked, now)
+            url, attempts = host.take_url()
             self._in_flight += 1
             self._offer(host, now)
-            return Task(url, host.name, rules, attempts)
+            return Task(url, host.name, rules, attempts, now)
         return None
 
     def _until_next(self, now: float) -> float | None:
         """Seconds until something rested may be used; None when only another thread can bring work."""
-        due = [heap[0][0] for heap in (self._resting, self._delayed) if heap]
-        return max(0.0, min(due) - now) if due else None
+        return max(0.0, self._resting[0][0] - now) if self._resting else None

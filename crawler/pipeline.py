@@ -11,7 +11,7 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -19,19 +19,21 @@ from typing import Any, Final
 from crawler.addresses import Guard, is_loopback
 from crawler.config import Config
 from crawler.errors import CrawlerError, UsageError
-from crawler.frontier import HOST_SHARE, Frontier, Pace, Task
+from crawler.frontier import HOST_SHARE, Frontier
+from crawler.pace import Pace
 from crawler.report import Progress, Report, Tally
-from crawler.store import Outcome, Queued, Revisit, RobotsReply, Store, open_store
-from crawler.urls import Scope, host, hostname, origin
+from crawler.store import HostPace, Outcome, Revisit, RobotsReply, Store, open_store
+from crawler.urls import Scope, hostname, origin
 from crawler.visit import Visitor
 
 QUEUE_BOUND: Final = 64  # documents between fetchers and indexers: memory is bounded by this, not by luck
 BATCH: Final = 64  # outcomes in one transaction at most
 DEFAULT_DELAY: Final = 1.0  # seconds between requests to a host that is not this machine
+OWN_CARE: Final = 0.2  # how much less this very machine rests when it is in trouble
 _ROOM: Final = 4 * HOST_SHARE  # new URLs that a transaction hands back at most
 _TICK: Final = 0.2  # seconds between two looks of the main thread at the clock, the keyboard and the progress
 
-Item = Outcome | RobotsReply
+Item = Outcome | RobotsReply | HostPace
 _Queue = queue.Queue[Item | None]  # None is the end mark, one for each indexer
 
 
@@ -56,28 +58,21 @@ class Ring:
 
 def fetch_loop(ring: Ring, visitor: Visitor) -> None:
     """A producer: takes, fetches, parses, puts. Ends when the frontier has no more."""
-    frontier, retries = ring.frontier, ring.config.retries
+    frontier = ring.frontier
     while (task := frontier.take()) is not None:
         item: Item | None = None
-        requested = True
+        answer, permit = None, None
         try:
             if task.is_robots:
-                rules, item, again_in = visitor.robots(task)
-                if again_in is not None and task.attempts < retries:
-                    item = None
-                    frontier.postpone(task, again_in)
-                else:
-                    frontier.admit(task, rules, ring.config.user_agent)
+                home = origin(task.url.url)
+                permit, item, answer = visitor.robots(home, ring.store.hosts.robots(home))
             else:
-                outcome, again_in, requested = visitor.visit(task)
-                if again_in is not None and task.attempts < retries:
-                    frontier.postpone(task, again_in)
-                else:
-                    item = outcome
+                item, answer = visitor.visit(task)
         finally:
-            frontier.give_back(task, requested=requested)  # rule 2: whoever takes gives back
-        if item is not None and not ring.abandoned.is_set():
-            ring.queue.put(item)  # blocks while the queue is full: fetchers go no faster than indexers
+            again, pace = frontier.give_back(task, answer, permit)  # rule 2: whoever takes gives back
+        for what in (pace, None if again else item):
+            if what is not None and not ring.abandoned.is_set():
+                ring.queue.put(what)  # blocks while the queue is full: fetchers go no faster than indexers
 
 
 def index_loop(ring: Ring) -> None:
@@ -114,11 +109,11 @@ def _batch(items: _Queue) -> tuple[list[Item], bool]:
 def _store(ring: Ring, batch: list[Item]) -> None:
     """Rule 1: a batch is one transaction. Then the frontier learns what left the ring and what came."""
     outcomes = [item for item in batch if isinstance(item, Outcome)]
-    robots = [item for item in batch if isinstance(item, RobotsReply)]
+    news = [item for item in batch if not isinstance(item, Outcome)]
     # What the store says and what the frontier learns must not be overtaken by another indexer's, or a URL that was
     # read as waiting could be handed out after it is done. SQLite has one writer anyway.
     with ring.writing:
-        urls, found, changes = ring.store.commit(outcomes, robots, _ROOM)
+        urls, found, changes = ring.store.commit(outcomes, news, _ROOM)
         pages = sum(outcome.page is not None or outcome.unchanged for outcome in outcomes)
         ring.frontier.settle([outcome.id for outcome in outcomes], urls, found, pages)
         refill(ring)
@@ -149,12 +144,13 @@ def crawl(
     all threads are joined and what was committed is safe.
     """
     if not config.seeds:
-        raise _no_seed()
+        raise no_seed()
     store = open_store(Path(config.db), durable=config.durable)
     try:
         resumed = store.begin(_rules(config), config.seeds, fresh=config.fresh, revisit=revisit)
         before = store.totals(config.seeds)
-        frontier = Frontier(pace_of(config), waiting=before.queued, max_pages=config.max_pages)
+        pace = pace_of(config, store.hosts.paces())
+        frontier = Frontier(pace, waiting=before.queued, max_pages=config.max_pages, retries=config.retries)
         ring = Ring(config, frontier, store)
         stop = _Stop(interrupts)
         started = time.monotonic()
@@ -179,30 +175,7 @@ def crawl(
         store.close()
 
 
-def preview(config: Config) -> dict[str, Any]:
-    """What a crawl by this configuration would do: what robots.txt says of each seed, and the pace. Fetches no page."""
-    if not config.seeds:
-        raise _no_seed()
-    scope = Scope(config.scope, config.seeds, config.include, config.exclude)
-    guard = Guard(addresses_of(config.seeds), allow_private=config.allow_private)
-    pace, visitor = pace_of(config), Visitor(config, scope, guard)
-    seeds = []
-    for seed in config.seeds:
-        task = Task(Queued(0, origin(seed) + "/robots.txt", 0, 0), host(seed), None, 0)
-        rules, _, _ = visitor.robots(task)
-        slots, delay = pace(host(seed))
-        verdict = (
-            "allowed by robots.txt"
-            if rules.allows(config.user_agent, seed)
-            else rules.reason or "refused by robots.txt"
-        )
-        delay = max(delay, rules.delay(config.user_agent))
-        seeds.append({"url": seed, "robots": verdict, "pace": f"{slots} at a time, {delay:g} s between two requests"})
-    visitor.close()
-    return {"seeds": seeds, "scope": config.scope, "depth": config.depth, "db": config.db}
-
-
-def _no_seed() -> UsageError:
+def no_seed() -> UsageError:
     return UsageError("no seed", "say where to begin: crawl --seed https://example.org/ --depth 2")
 
 
@@ -222,7 +195,13 @@ def _turn(ring: Ring, stop: "_Stop", on_progress: Callable[[Progress], None] | N
     def tick() -> None:
         if on_progress is not None:
             seconds = time.monotonic() - started
-            on_progress(replace(ring.tally.progress(), queued=len(ring.frontier), seconds=seconds))
+            waits = _waits(ring.frontier)
+            on_progress(replace(ring.tally.progress(), queued=len(ring.frontier), seconds=seconds, waits=waits))
+        if ring.writing.acquire(blocking=False):  # who holds it fills the window himself; and while all hosts in it
+            try:  # rest, for minutes perhaps, nobody commits
+                refill(ring)
+            finally:
+                ring.writing.release()
         if config.max_time and time.monotonic() - started >= config.max_time:
             ring.frontier.close()
         if stop.count >= 1:
@@ -260,6 +239,12 @@ def _turn(ring: Ring, stop: "_Stop", on_progress: Callable[[Progress], None] | N
             visitor.close()
     if ring.error is not None:
         raise ring.error
+
+
+def _waits(frontier: Frontier) -> str:
+    """What a crawl waits for, when that is longer than the common delay between two requests."""
+    host, seconds, trouble = frontier.waits_for() or ("", 0.0, "")
+    return f"{seconds:.0f} s for {host}{f' ({trouble})' if trouble else ''}" if seconds > 2 * DEFAULT_DELAY else ""
 
 
 def _finish(ring: Ring, stop: "_Stop", report: Report) -> Report:
@@ -341,14 +326,19 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def pace_of(config: Config) -> Callable[[str], Pace]:
-    """One request at a time and a second between two, but on this very machine as fast as it goes; or as set."""
+def pace_of(config: Config, known: Mapping[str, HostPace] | None = None) -> Callable[[str], Pace]:
+    """One request at a time and a second between two, but on this very machine as fast as it goes; or as set.
+
+    `known` are the hosts that earlier runs had to slow down for.
+    """
 
     def pace(name: str) -> Pace:
         own = is_loopback(hostname(f"http://{name}/"))
         slots = (_cores() if own else 1) if config.per_host == "auto" else config.per_host
         delay = (0.0 if own else DEFAULT_DELAY) if config.delay == "auto" else config.delay
-        return Pace(slots, delay)
+        slow = known.get(name) if known else None
+        made = Pace(slots, delay, config.delay == "auto" and not own, OWN_CARE if own else 1.0)
+        return made._replace(slow=slow.slow, rest=slow.rest) if slow else made
 
     return pace
 

@@ -22,6 +22,8 @@ class Progress:
     seconds: float = 0.0
     host: str = ""
     """The host of the last page."""
+    waits: str = ""
+    """What the crawl waits for, while all hosts rest: `118 s for example.org (http-503)`."""
     new: int = 0
     changed: int = 0
     gone: int = 0

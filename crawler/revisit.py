@@ -9,10 +9,9 @@ from typing import Final
 from crawler.addresses import Guard
 from crawler.config import Config
 from crawler.errors import IndexFileError
-from crawler.frontier import Task
 from crawler.pipeline import addresses_of, crawl, pace_of
 from crawler.report import Progress, Report
-from crawler.store import Queued, Revisit, stored_rules
+from crawler.store import Revisit, stored_rules
 from crawler.urls import Scope, host, normalize, origin
 from crawler.visit import Visitor
 
@@ -55,8 +54,8 @@ def _modified(config: Config, interrupts: Callable[[], int]) -> tuple[tuple[str,
     found: list[tuple[str, str]] = []
     try:
         for home in dict.fromkeys(map(origin, config.seeds)):
-            rules, _, _ = visitor.robots(Task(Queued(0, home + "/robots.txt", 0, 0), host(home + "/"), None, 0))
-            delay = max(pace_of(config)(host(home + "/")).delay, rules.delay(config.user_agent))
+            permit = visitor.robots(home).permit
+            rules, delay = permit.rules, max(pace_of(config)(host(home + "/")).delay, permit.delay)
             waiting = [normalize(url, home + "/") for url in rules.sitemaps] or [home + "/sitemap.xml"]
             asked: set[str] = set()
             while waiting and len(asked) < MAX_SITEMAPS and not interrupts():

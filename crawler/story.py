@@ -131,18 +131,18 @@ class Story:
         return asdict(self)
 
 
-def why(url: str, *, db: str | Path = "crawl.db", agent: str = "crawler") -> Story:
+def why(url: str, *, db: str | Path = "crawl.db", agent: str = "crawler", strict: bool = False) -> Story:
     """The story of a URL, in whatever state it is, and also when no page ever named it.
 
-    `agent` is the User-Agent by which robots.txt is read. Raises UsageError for what is no URL, IndexFileError when
-    there is no index to read.
+    `agent` is the User-Agent by which robots.txt is read, `strict` whether 401 and 403 for it refuse everything. Raises
+    UsageError for what is no URL, IndexFileError when there is no index to read.
     """
     known_as = normalized(url)
     connection = connect_reader(Path(db))
     connection.row_factory = sqlite3.Row
     try:
         connection.execute("BEGIN")  # one snapshot for all statements, whatever a crawl commits meanwhile
-        return _story(connection, known_as, agent)
+        return _story(connection, known_as, agent, strict)
     except (sqlite3.Error, UnicodeDecodeError, ValueError) as error:
         raise failure(db, error, "read") from error
     finally:
@@ -160,10 +160,10 @@ def normalized(url: str) -> str:
     return known_as
 
 
-def _story(connection: sqlite3.Connection, url: str, agent: str) -> Story:
+def _story(connection: sqlite3.Connection, url: str, agent: str, strict: bool) -> Story:
     run = connection.execute
     rules = _rules(connection)
-    scope, robots = _scope(rules, url), _robots(connection, url, agent)
+    scope, robots = _scope(rules, url), _robots(connection, url, agent, strict)
     row = run(_URL, (url,)).fetchone()
     if row is None:
         return _unseen(connection, url, scope, robots)
@@ -292,16 +292,16 @@ def _listed(some: tuple[str, ...]) -> str:
     return ", ".join(some[:3]) + (f" and {len(some) - 3} more" if len(some) > 3 else "")
 
 
-def _robots(connection: sqlite3.Connection, url: str, agent: str) -> Ruling:
+def _robots(connection: sqlite3.Connection, url: str, agent: str, strict: bool) -> Ruling:
     row = connection.execute(
         "SELECT robots_status, robots_detail, robots_txt, robots_at FROM hosts WHERE origin = ?", (origin(url),)
     ).fetchone()
-    if row is None:
+    if row is None or row["robots_at"] is None:
         return Ruling(None, "not asked for yet")
     status, detail, text, at = row
     if status is None and detail == "not asked for":
         return Ruling(True, "not asked for, by obey_robots = false")
-    rules = Rules.from_reply(status, (text or "").encode(), detail or "")
+    rules = Rules.from_reply(status, (text or "").encode(), detail or "", strict=strict)
     allowed, line = rules.allows(agent, url), rules.line(agent, url)
     if line is not None:
         rule = f"line {line.number}: {line.text}"
@@ -309,4 +309,5 @@ def _robots(connection: sqlite3.Connection, url: str, agent: str) -> Ruling:
         rule = rules.reason
     else:
         rule = "no line matches" if 200 <= status < 300 else f"there is none (HTTP {status})"
-    return Ruling(allowed, f"{rule} (as of {at})")
+    notes = f"; {detail}" if detail and not rules.reason else ""
+    return Ruling(allowed, f"{rule} (as of {at}{notes})")

@@ -1,6 +1,7 @@
 """Stories, standings, changes and diagnoses as text: short lines, each with its name before it."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from crawler.census import Status
 from crawler.changes import Change
@@ -11,6 +12,32 @@ from crawler.remedy import Repair
 from crawler.story import Answer, Indexed, Ruling, Story
 
 _COLORS = {"+": "\x1b[32m", "-": "\x1b[31m", "@": "\x1b[36m"}
+
+
+def plan(made: Mapping[str, Any]) -> str:
+    """What `crawler.plan.preview` says, a line for each seed and what follows for it."""
+    lines = []
+    for seed in made["seeds"]:
+        lines.append(f"{seed['url']}: {seed['robots']}; {seed['pace']}")
+        lines += [f"  its robots.txt: {seed['notes']}"] if seed["notes"] else []
+        lines += [f"  of the use of its pages it says: {', '.join(seed['usage'])}"] if seed["usage"] else []
+        if rate := seed["pages_per_minute"]:
+            lines.append(f"  at most {rate:.3g} pages a minute: 1,000 pages take {_while(1000 / rate)} or longer")
+        else:
+            lines.append("  as fast as it answers")
+        if seed["sitemap_urls"]:
+            more = " or more" if seed["more_sitemaps"] else ""
+            lines.append(f"  its sitemaps list {_several(seed['sitemap_urls'], 'URL')}{more}")
+    lines.append(f"scope {made['scope']}, depth {made['depth']}, into {made['db']}; no page was fetched")
+    return "\n".join(map(printable, lines))
+
+
+def _while(minutes: float) -> str:
+    """So many minutes for a person."""
+    for unit, length in (("day", 1440), ("hour", 60), ("minute", 1)):
+        if minutes >= 2 * length:
+            return f"{minutes / length:.0f} {unit}s"
+    return f"{minutes * 60:.0f} seconds"
 
 
 def story(told: Story) -> str:

@@ -1,11 +1,8 @@
 """What a fetcher does with one task: fetch, parse, judge the outlinks. The result is an `Outcome` for the queue."""
 
-import random
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -15,25 +12,23 @@ from crawler.config import Config
 from crawler.fetch import Fetcher, Response
 from crawler.fingerprint import digest, sketch
 from crawler.frontier import Task
+from crawler.pace import Answer
 from crawler.page import Page, ParseError, directives, parse
-from crawler.robots import MAX_BYTES, MAX_REDIRECTS, Rules
+from crawler.permit import Asked, answer_to, ask
+from crawler.robots import MAX_REDIRECTS
 from crawler.sitemap import Sitemap, parse_sitemap
 from crawler.store import Edge, Outcome, RobotsReply, State
 from crawler.transport import FetchError
 from crawler.urls import Scope, normalize, origin
 
 MAX_REDIRECT_CHAIN: Final = 10
-MAX_RETRY_AFTER: Final = 3600.0  # seconds; a longer Retry-After is cut to this within a run
-_TRY_AGAIN = frozenset({429, 500, 502, 503, 504})
 
 
 class Visited(NamedTuple):
-    """The outcome of a visit, and in how many seconds to try again if that may help (None: it may not)."""
+    """The outcome of a visit, and how the host bore it: None when it was not asked, as its robots.txt refused that."""
 
     outcome: Outcome
-    again_in: float | None = None
-    requested: bool = True
-    """Whether the host was asked for anything; False when its robots.txt refused that."""
+    answer: Answer | None
 
 
 class Visitor:
@@ -51,26 +46,9 @@ class Visitor:
             header_origins=frozenset(map(origin, config.seeds)),
         )
 
-    def robots(self, task: Task) -> tuple[Rules, RobotsReply, float | None]:
-        """The rules in a robots.txt, what came for the record, and in how many seconds to try again. Never raises."""
-        url, home = task.url.url, origin(task.url.url)
-        if not self._config.obey_robots:
-            return Rules.from_reply(404), RobotsReply(home, None, "", "not asked for", _now()), None
-        again = None
-        try:
-            reply = self._get_followed(url, MAX_BYTES)
-            rules = Rules.from_reply(reply.status, reply.body)
-            record = RobotsReply(home, reply.status, _text(reply.body), rules.reason, _now())
-            if rules.reason:
-                again = _backoff(task.attempts)
-        except FetchError as error:
-            rules = Rules.from_reply(None, detail=error.detail, code=error.reason)
-            record = RobotsReply(home, None, "", str(error), _now())
-            again = _backoff(task.attempts) if error.transient else None
-        except Exception as error:  # noqa: BLE001 - rule 4: the guard is round the item
-            rules = Rules.from_reply(None, detail=f"internal error: {error!r}")
-            record = RobotsReply(home, None, "", rules.reason, _now())
-        return rules, record, again
+    def robots(self, home: str, known: RobotsReply | None = None) -> Asked:
+        """What an origin permits; `known` is what it said before. Never raises."""
+        return ask(self._get_followed, home, self._config, known)
 
     def sitemap(self, url: str) -> Sitemap:
         """What a sitemap says; nothing if it cannot be had. Never raises."""
@@ -86,51 +64,55 @@ class Visitor:
     def _get_followed(self, url: str, max_size: int) -> Response:
         """The reply for a robots.txt or a sitemap, redirects followed, across hosts too (RFC 9309 §2.3.1.2).
 
-        Raises FetchError.
+        After too many it is the last redirect. Raises FetchError.
         """
-        for _ in range(MAX_REDIRECTS + 1):
-            reply = self._fetcher.get(url, max_size=max_size, any_type=True)
+        reply = self._fetcher.get(url, max_size=max_size, any_type=True)
+        for _ in range(MAX_REDIRECTS):
             if reply.location is None:
-                return reply
+                break
             target = normalize(reply.location, url)
             if target is None:
                 raise FetchError("bad-redirect", f"{url} redirects to no http URL")
             url = target
-        raise FetchError("redirects", f"{url} redirects, and so on, more than {MAX_REDIRECTS} times")
+            reply = self._fetcher.get(url, max_size=max_size, any_type=True)
+        return reply
 
     def visit(self, task: Task) -> Visited:
         """Fetches a URL if its host's rules allow it. Rule 4: whatever goes wrong costs this one URL; never raises."""
-        assert task.rules is not None
+        rules, url = task.rules, task.url.url
+        assert rules is not None
         try:
-            if not task.rules.allows(self._config.user_agent, task.url.url):
-                if task.rules.reason:
-                    return Visited(
-                        _outcome(task, _failed(task.rules.code), task.rules.code, task.rules.reason), requested=False
-                    )
-                return Visited(_outcome(task, "skipped", "robots"), requested=False)
+            if not rules.allows(self._config.user_agent, url):
+                return Visited(_refused(task, rules.code or "robots", rules.reason), None)
+            if self._config.obey_usage and rules.refuses_search(self._config.user_agent, url):
+                return Visited(_refused(task, "usage", ""), None)
             validators = task.url.etag, task.url.last_modified
-            return self._judged(task, self._fetcher.get(task.url.url, validators=validators), any(validators))
+            reply = self._fetcher.get(url, validators=validators)
         except FetchError as error:
-            again = _backoff(task.attempts) if error.transient else None
-            return Visited(_outcome(task, _failed(error.reason), error.reason, error.detail), again)
-        except ParseError as error:
-            return Visited(_outcome(task, "failed", "parse-error", str(error)))
+            outcome = _outcome(task, _failed(error.reason), error.reason, error.detail)
+            return Visited(outcome, Answer(trouble=error.reason if error.transient else ""))
         except Exception as error:  # noqa: BLE001
-            return Visited(_outcome(task, "failed", "internal-error", repr(error)[:500]))
+            return Visited(_outcome(task, "failed", "internal-error", repr(error)[:500]), Answer())
+        answer = answer_to(reply)
+        try:
+            return Visited(self._judged(task, reply, any(validators)), answer)
+        except ParseError as error:
+            return Visited(_outcome(task, "failed", "parse-error", str(error)), answer)
+        except Exception as error:  # noqa: BLE001
+            return Visited(_outcome(task, "failed", "internal-error", repr(error)[:500]), answer)
 
-    def _judged(self, task: Task, reply: Response, conditional: bool) -> Visited:
+    def _judged(self, task: Task, reply: Response, conditional: bool) -> Outcome:
         if reply.status == 304 and conditional:
-            return Visited(_outcome(task, "done", reply=reply, unchanged=True))
+            return _outcome(task, "done", reply=reply, unchanged=True)
         if reply.location is not None:
-            return Visited(self._redirected(task, reply))
+            return self._redirected(task, reply)
         if not 200 <= reply.status < 300:
-            again = _retry_after(reply, task.attempts) if reply.status in _TRY_AGAIN else None
-            return Visited(_outcome(task, "failed", f"http-{reply.status}", reply=reply), again)
+            return _outcome(task, "failed", f"http-{reply.status}", reply=reply)
         if reply.kind == "other":
-            return Visited(_outcome(task, "skipped", "content-type", reply.content_type[:200], reply))
+            return _outcome(task, "skipped", "content-type", reply.content_type[:200], reply)
         if not reply.body.strip():
-            return Visited(_outcome(task, "skipped", "empty", reply=reply))
-        return Visited(self._parsed(task, reply))
+            return _outcome(task, "skipped", "empty", reply=reply)
+        return self._parsed(task, reply)
 
     def _parsed(self, task: Task, reply: Response) -> Outcome:
         url = task.url.url
@@ -220,29 +202,13 @@ def _outcome(
     )
 
 
+def _refused(task: Task, code: str, reason: str) -> Outcome:
+    return _outcome(task, _failed(code), code, reason)
+
+
 def _failed(reason: str) -> State:
-    """A private address was not tried, by a rule; everything else was, in vain."""
-    return "skipped" if reason == "private-address" else "failed"
-
-
-def _backoff(attempts: int) -> float:
-    """Seconds to wait before the next try: doubling, with jitter so that hosts are not met by a chorus."""
-    return 0.5 * 2.0**attempts * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
-
-
-def _retry_after(reply: Response, attempts: int) -> float:
-    """Seconds that Retry-After asks for, as a number or as a date (RFC 9110 §10.2.3), or our own backoff."""
-    written = reply.headers.get("Retry-After", "").strip()
-    try:
-        is_date = not written.isdigit()
-        asked = parsedate_to_datetime(written).timestamp() - time.time() if is_date else float(written)
-    except (ValueError, TypeError, OverflowError):
-        return _backoff(attempts)
-    return min(asked, MAX_RETRY_AFTER) if asked > 0 else _backoff(attempts)
-
-
-def _text(body: bytes) -> str:
-    return body[:MAX_BYTES].decode("utf-8", "replace").replace("\0", " ")
+    """What robots.txt refuses and a private address were not tried, by a rule; everything else was, in vain."""
+    return "skipped" if reason in ("private-address", "robots", "usage") else "failed"
 
 
 def _now() -> str:

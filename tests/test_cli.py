@@ -481,7 +481,7 @@ def test_an_update_of_a_site_that_is_down(site: Site, crawl: Crawl) -> None:
     """When no seed can be fetched, an update says so, as a crawl does, and loses nothing."""
     site.page("/", "zebra")
     crawl("--seed", site.url())
-    site.robots("", status=503)
+    site.raw("/", status=503)
     found = crawl("update", "--older-than", "0")
     assert (found.returncode, found.stdout) == (4, "0 new, 0 changed, 0 gone, 0 same\n")
     assert "1 URL could not be fetched for now" in found.stderr

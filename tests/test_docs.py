@@ -174,7 +174,7 @@ def test_a_search_does_not_load_the_crawler() -> None:
 
     code = "import sys, crawler, crawler.cli; crawler.search; crawler.hits; import crawler.config; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"requests", "urllib3", "selectolax", "bs4", "sqlite_utils", "protego"} & set(loaded)
+    assert not {"requests", "urllib3", "selectolax", "bs4", "sqlite_utils"} & set(loaded)
 
 
 def test_changelog_names_the_version() -> None:

@@ -1,6 +1,7 @@
 """robots.txt, by RFC 9309."""
 
 import random
+import time
 
 import pytest
 
@@ -80,6 +81,28 @@ def test_the_simple_example_of_the_rfc(agent: str, path: str, allowed: bool) -> 
         pytest.param("Disallow: /foo/ツ", "/foo/%E3%83%84", False, id="a rule in plain UTF-8"),
         pytest.param("Disallow: /foo/%62%61%7A", "/foo/baz", False, id="a rule that is percent-encoded"),
         pytest.param("Disallow: /foo/%e3%83%84", "/foo/%E3%83%84", False, id="case of percent-encoding"),
+        pytest.param("Disallow: /file-with-a-%2A.html", "/file-with-a-*.html", False, id="a star meant as it is"),
+        pytest.param("Disallow: /file-with-a-%2A.html", "/file-with-a-b.html", True, id="a star that is no pattern"),
+        pytest.param("Disallow: /foo-%24", "/foo-$", False, id="a dollar meant as it is"),
+        pytest.param("Disallow: /foo-%24", "/foo-", True, id="a dollar that is no end"),
+        pytest.param("Disallow: /a$b", "/a$b", False, id="a dollar in the middle"),
+        pytest.param("Disallow: /a%2Fb", "/a/b", True, id="an encoded slash is another octet"),
+        pytest.param("Disallow: /a b/{c}", "/a%20b/%7Bc%7D", False, id="what URLs encode and files do not"),
+        pytest.param("Disallow: /?q='x'", "/?q=%27x%27", False, id="an apostrophe in a query"),
+        pytest.param("Disallow: /a\tb", "/a%09b", False, id="a tab"),
+        pytest.param("Disallow: /50%\nDisallow: /%zz", "/50%", False, id="a percent sign alone"),
+        pytest.param("Disallow: /a**b", "/aXb", False, id="two stars in a row"),
+        pytest.param("Disallow: /*$", "/a", False, id="star to the end"),
+        pytest.param("Disallow: /ab*ba$", "/aba", True, id="pieces do not overlap"),
+        pytest.param("Disallow: a", "/a", True, id="a pattern that begins with no slash"),
+        pytest.param("Disallow: https://example.org/a", "/a", True, id="a whole URL is no path"),
+        pytest.param("Disallow: /a\x0bDisallow: /b", "/b", True, id="a vertical tab ends no line"),
+        pytest.param("Disallow: /a\u2028Disallow: /b", "/b", True, id="a line separator ends no line"),
+        *(
+            pytest.param(f"{key}: /a", "/a", False, id=f"misspelt {key}")
+            for key in ("dissallow", "dissalow", "disalow", "diasllow", "disallaw", "Disalow")
+        ),
+        pytest.param("Disallowed: /a\nDis-allow: /a", "/a", True, id="other words"),
     ],
 )
 def test_matching(lines: str, path: str, allowed: bool) -> None:
@@ -99,6 +122,12 @@ def test_matching(lines: str, path: str, allowed: bool) -> None:
         pytest.param("crawlerbot", "crawler", False, id="a longer name"),
         pytest.param("supercrawler", "crawler", False, id="our name at the end of another"),
         pytest.param("crawl", "crawler", False, id="a shorter name"),
+        pytest.param("crawler/2.0", "crawler", True, id="group with a version"),
+        pytest.param("crawler2", "crawler", False, id="a name with a number"),
+        pytest.param("* (all)", "crawler", True, id="everybody's, with a remark"),
+        pytest.param("*bot", "crawler", False, id="no pattern"),
+        pytest.param("ExampleBot", "Mozilla/5.0 (compatible; ExampleBot/0.1; +x)", True, id="as a browser"),
+        pytest.param("Mozilla", "Mozilla/5.0 (compatible; ExampleBot/0.1; +x)", False, id="no browser"),
         pytest.param("example", "crawler/0.1 (example)", False, id="a word of our comment"),
     ],
 )
@@ -119,6 +148,21 @@ def test_groups_of_one_name_are_one() -> None:
         False,
         True,
     ]
+
+
+@pytest.mark.parametrize("agent", ["useragent", "user agent", "User-agent"])
+def test_misspelt_groups(agent: str) -> None:
+    """A group is one under the names that are misspelt often, too."""
+    assert not rules(f"{agent}: crawler\nDisallow: /").allows("crawler", f"{SITE}/x")
+
+
+@pytest.mark.parametrize(
+    "other", ["Sitemap: /s.xml", "Crawl-delay: 3", "Content-Usage: train-ai=n", "Host: x", "Noindex: /", "", "# x", "x"]
+)
+def test_no_other_record_ends_a_list_of_names(other: str) -> None:
+    """What is neither allow nor disallow must not interfere with groups (RFC 9309 §2.2.4)."""
+    made = rules(f"User-agent: crawler\n{other}\nUser-agent: other\nDisallow: /a\n{other}\nDisallow: /b\n")
+    assert [made.allows("crawler", SITE + path) for path in ("/a", "/b", "/c")] == [False, False, True]
 
 
 def test_our_own_group_replaces_that_of_everybody() -> None:
@@ -148,16 +192,16 @@ def test_a_success_is_parsed(status: int) -> None:
     assert parsed.reason == ""
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 451])
+@pytest.mark.parametrize("status", [301, 308, 400, 401, 403, 404, 410, 451])
 def test_no_robots_txt_allows_all(status: int) -> None:
-    """A 4xx reply means that there are no rules, whatever its body says."""
+    """A 4xx reply, or one redirect too many, means that there are no rules, whatever the body says."""
     none = Rules.from_reply(status, b"User-agent: *\nDisallow: /")
     assert none.allows("crawler", f"{SITE}/x")
     assert none.reason == ""
     assert none.sitemaps == ()
 
 
-@pytest.mark.parametrize("status", [429, 500, 503, 599, 302])
+@pytest.mark.parametrize("status", [429, 500, 503, 599, 999])
 def test_a_server_in_trouble_refuses_all(status: int) -> None:
     """A 429 or 5xx reply refuses everything, and the reason names the status."""
     refused = Rules.from_reply(status, b"User-agent: *\nAllow: /")
@@ -213,6 +257,63 @@ def test_nothing_beyond_the_limit_is_read() -> None:
     ]
 
 
+def test_a_rule_that_the_limit_cuts_is_no_rule() -> None:
+    """Half a line could mean anything, `Disallow: /` for one; that there was more is told."""
+    body = b"User-agent: *\nDisallow: /early\n#" + b"x" * MAX_BYTES
+    cut = body[: MAX_BYTES - 12] + b"\nDisallow: /page\n"
+    made = rules(cut)
+    assert made.allows("crawler", f"{SITE}/x")
+    assert not made.allows("crawler", f"{SITE}/early")
+    assert "longer than 500 KiB" in made.notes("crawler")
+    assert rules(cut[:MAX_BYTES]).notes("crawler") == ""
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_utf_16_is_read(encoding: str) -> None:
+    """Editors that save UTF-16, with a mark or without, spoil no rules."""
+    made = rules("User-agent: *\r\nDisallow: /foo/ツ\r\n".encode(encoding))
+    assert [made.allows("crawler", SITE + path) for path in ("/foo/%E3%83%84", "/foo/x")] == [False, True]
+
+
+def test_octets_that_are_no_utf_8_are_octets_of_a_path() -> None:
+    """A file in Latin-1 names paths in Latin-1, and the rules are the same after they were kept as text."""
+    made = rules(b"User-agent: *\nDisallow: /caf\xe9\nDisallow: /\xff\xfe\n")
+    for one in (made, rules(made.text)):
+        assert [one.allows("crawler", SITE + path) for path in ("/caf%E9", "/caf%C3%A9", "/%FF%fe", "/caf")] == [
+            False,
+            True,
+            False,
+            True,
+        ]
+    assert rules(made.text).text == made.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("Disallow: " + "*a" * 250_000 + "b", id="one pattern of 250,000 stars"),
+        pytest.param(("Disallow: " + "*a" * 1000 + "*b\n") * 240, id="patterns of a thousand stars"),
+        pytest.param("Disallow: *a*a*a*a*a*b\n" * 20_000, id="many patterns"),
+        pytest.param("Disallow: /x\n" * 40_000, id="many rules"),
+        pytest.param("User-agent: x\n" * 36_000 + "Disallow: /", id="many names"),
+        pytest.param("User-agent: x\nDisallow: /\nUser-agent: *\n" * 12_000, id="many groups"),
+        pytest.param(":" * 500_000, id="colons"),
+        pytest.param("a " * 250_000, id="words"),
+        pytest.param("Disallow: /" + "%" * 250_000, id="percent signs"),
+        pytest.param("Content-Usage: " + "/*a" * 100_000 + " search=n", id="usage"),
+    ],
+)
+def test_no_file_is_slow(text: str) -> None:
+    """Half a megabyte of the worst that a server can send costs some tenths of a second, not hours."""
+    made = rules(f"User-agent: *\n{text}"[:MAX_BYTES])
+    until = time.monotonic() + 10  # against a hang
+    for _ in range(3):
+        made.allows("crawler", f"{SITE}/{'a' * 2000}")
+        made.refuses_search("crawler", f"{SITE}/{'a' * 2000}")
+        made.line("crawler", f"{SITE}/{'a' * 2000}")
+    assert time.monotonic() < until
+
+
 def test_no_bytes_raise() -> None:
     """Whatever stands in robots.txt, there are rules afterwards."""
     chance = random.Random(9309)
@@ -241,6 +342,9 @@ def test_no_bytes_raise() -> None:
         b"//",
         b":",
         b"1e999",
+        b"Content-Usage:",
+        b"search=n",
+        b"\xff\xfe",
         b"Request-rate: 1/0",
         b"Visit-time: 9-",
     ]
@@ -250,6 +354,8 @@ def test_no_bytes_raise() -> None:
         assert made.allows("crawler/1.0", f"{SITE}//[?%zz") in (True, False)
         assert 0 <= made.delay("crawler/1.0") <= MAX_DELAY
         assert all(isinstance(sitemap, str) for sitemap in made.sitemaps)
+        assert rules(made.text).allows("crawler/1.0", f"{SITE}/$*") is made.allows("crawler/1.0", f"{SITE}/$*")
+        assert not made.refuses_search("other", f"{SITE}/x")
 
 
 @pytest.mark.parametrize(
@@ -264,7 +370,7 @@ def test_crawl_delay(written: str, seconds: float) -> None:
 
 def test_crawl_delay_is_a_group_s_own() -> None:
     """The delay asked of another agent is not asked of us."""
-    made = rules("User-agent: slowbot\nCrawl-delay: 9\n\nUser-agent: crawler\nCrawl-delay: 1\n")
+    made = rules("User-agent: slowbot\nCrawl-delay: 9\n\nUser-agent: crawler\nCrawl-delay: 1\nCrawl-delay: 0.5\n")
     assert made.delay("crawler/0.1") == 1.0
     assert made.delay("slowbot") == 9.0
     assert made.delay("other") == 0.0
@@ -274,6 +380,62 @@ def test_crawl_delay_is_a_group_s_own() -> None:
 def test_without_rules_there_is_no_delay(status: int | None) -> None:
     """Who has no rules asks no delay."""
     assert Rules.from_reply(status, b"User-agent: *\nCrawl-delay: 5").delay("crawler") == 0.0
+
+
+def test_a_delay_that_is_cut_is_told() -> None:
+    """That a Crawl-delay is not kept to the letter is said, and only then."""
+    assert rules("User-agent: *\nCrawl-delay: 120").notes("crawler") == "its Crawl-delay of 120 s is kept as 30 s"
+    assert rules("User-agent: *\nCrawl-delay: 30").notes("crawler") == ""
+
+
+def test_strict_takes_a_refusal_as_one() -> None:
+    """With robots_strict, 401 and 403 refuse everything, and 404 still nothing."""
+    for status in (401, 403):
+        refused = Rules.from_reply(status, strict=True)
+        assert not refused.allows("crawler", f"{SITE}/x")
+        assert (refused.code, str(status) in refused.reason) == ("robots", True)
+    assert Rules.from_reply(404, strict=True).allows("crawler", f"{SITE}/x")
+
+
+USAGE = """
+User-Agent: *
+Allow: /
+Disallow: /never/
+Content-Usage: / train-ai=n
+Content-Usage: /ai-ok/ train-ai=y
+content-usage : /papers/ train-ai=y, search=n  # not for search
+Content-Usage: /papers/open/ search=y
+
+User-Agent: ExampleBot
+Allow: /
+Content-Usage: train-ai=y;q=1, Search=n
+Content-Signal: search=yes
+"""
+
+
+@pytest.mark.parametrize(
+    ("agent", "path", "refuses"),
+    [
+        ("crawler", "/test", False),
+        ("crawler", "/papers/1", True),
+        ("crawler", "/papers/open/1", False),
+        ("ExampleBot", "/papers/open/1", True),
+        ("ExampleBot", "/", True),
+    ],
+)
+def test_which_pages_are_not_for_search(agent: str, path: str, refuses: bool) -> None:
+    """The longest path of our group decides, and of the same paths the one that refuses."""
+    assert rules(USAGE).refuses_search(agent, SITE + path) is refuses
+
+
+def test_what_is_said_of_use_is_known_word_for_word() -> None:
+    """All lines of our group, each with its path; they change no verdict on what may be fetched."""
+    assert rules(USAGE).usages("ExampleBot/1.0") == ("/ train-ai=y;q=1, Search=n", "/ search=yes")
+    assert rules(USAGE).usages("crawler")[2] == "/papers/ train-ai=y, search=n"
+    assert rules(USAGE).allows("crawler", f"{SITE}/papers/1")
+    for made in (Rules.from_reply(404), Rules.from_reply(503)):
+        assert made.usages("crawler") == ()
+        assert not made.refuses_search("crawler", f"{SITE}/x")
 
 
 def test_sitemaps_in_their_order() -> None:

@@ -79,7 +79,21 @@ class RobotsReply:
     status: int | None
     text: str
     detail: str
+    """What of it could not be kept to the letter, or why there is no usable answer; mostly empty."""
     fetched_at: str
+    """Of the text; ISO 8601, UTC."""
+    usage: str = ""
+    """What it says of the use of its pages, to our agent: a line for each path."""
+
+
+class HostPace(NamedTuple):
+    """How a host bears being asked, as far as it is to be remembered."""
+
+    origin: str
+    slow: float
+    """Seconds between two requests that it had to be slowed down to; 0 for none."""
+    rest: float
+    """Seconds from now that it wants to be left alone."""
 
 
 class Revisit(NamedTuple):
@@ -118,8 +132,20 @@ class Totals:
     """What became of each seed: its state, reason and detail, joined by `: `."""
 
 
+class Hosts(Protocol):
+    """What is known of hosts beyond their URLs."""
+
+    def robots(self, origin: str) -> RobotsReply | None:
+        """What an origin answered for robots.txt; None when it was never asked."""
+
+    def paces(self) -> dict[str, HostPace]:
+        """The hosts that have to be asked less often than others, by name."""
+
+
 class Store(Protocol):
     """What the ring needs of its durable side. One process owns it; every method may be called from any thread."""
+
+    hosts: Hosts
 
     def rules(self) -> dict[str, Any] | None:
         """Those of the last crawl; None when there was none."""
@@ -127,7 +153,7 @@ class Store(Protocol):
     def begin(self, rules: dict[str, Any], seeds: Sequence[str], *, fresh: bool, revisit: Revisit | None) -> bool:
         """Starts a crawl, or goes on with the last one if it is unfinished (then True). Seeds are queued."""
 
-    def commit(self, outcomes: Sequence[Outcome], robots: Sequence[RobotsReply], room: int) -> Handed:
+    def commit(self, outcomes: Sequence[Outcome], news: Sequence[RobotsReply | HostPace], room: int) -> Handed:
         """Stores pages, index, links and states in ONE transaction; hands back at most `room` newly found URLs."""
 
     def queued(self, held: Iterable[int], full: Iterable[str], room: int, per_host: int) -> list[Queued]:

@@ -46,7 +46,14 @@ def _to_2(run: Callable[..., sqlite3.Cursor]) -> None:
     run(f"UPDATE pages SET text_hash = digest({TEXT_OF_PAGE}), sketch = sketch({TEXT_OF_PAGE})")
 
 
-_STEPS: Final = {1: _to_2}  # by the version that they start from
+def _to_3(run: Callable[..., sqlite3.Cursor]) -> None:
+    """What hosts say of the use of their pages, and how they bear being asked; sketches of shorter beginnings."""
+    for column in ("usage TEXT", "delay REAL", "rests_until TEXT"):
+        run(f"ALTER TABLE hosts ADD COLUMN {column}")
+    run(f"UPDATE pages SET sketch = sketch({TEXT_OF_PAGE}), similar_to = NULL")
+
+
+_STEPS: Final = {1: _to_2, 2: _to_3}  # by the version that they start from
 
 
 def migrate(connection: sqlite3.Connection, version: int, wanted: int) -> None:

@@ -12,7 +12,7 @@ from crawler.errors import IndexFileError
 from crawler.store.migrations import ALIAS_INDEX, ALIKE_INDEXES, SIMILAR_INDEX, migrate
 
 APPLICATION_ID: Final = 0x6372776C  # "crwl", in the header of the file: PRAGMA application_id
-VERSION: Final = 2  # of the schema: PRAGMA user_version
+VERSION: Final = 3  # of the schema: PRAGMA user_version
 
 MINIMUM_SQLITE: Final = (3, 38, 0)  # UPDATE … FROM, ->> on JSON
 
@@ -265,7 +265,16 @@ def create(connection: sqlite3.Connection) -> None:
         )
         db.table("links").create_index(["source"], index_name="links_by_source")
         db.table("hosts").create(
-            {"origin": str, "robots_status": int, "robots_detail": str, "robots_txt": str, "robots_at": str},
+            {
+                "origin": str,
+                "robots_status": int,
+                "robots_detail": str,
+                "robots_txt": str,
+                "robots_at": str,  # when that came; what the detail tells may be newer
+                "usage": str,  # what robots.txt says of the use of pages
+                "delay": float,  # seconds between two requests that troubles have slowed it down to; NULL for none
+                "rests_until": str,  # as its last Retry-After wants it
+            },
             pk="origin",
         )
         db.table("crawls").create(

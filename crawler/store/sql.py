@@ -6,7 +6,7 @@ from crawler.store.migrations import QUARTERS, TEXT_OF_PAGE
 # not followed lead to it) or is too deep. All other states stand.
 OPEN = "(urls.depth IS NULL OR urls.reason = 'depth')"
 TRANSIENT = (
-    "connect-error", "timeout", "dns-error", "truncated", "robots-unreachable", "robots", "private-address",
+    "connect-error", "timeout", "dns-error", "truncated", "robots-unreachable", "robots", "usage", "private-address",
     "http-429", "http-500", "http-502", "http-503", "http-504",
 )  # fmt: skip
 GONE = ("http-404", "http-410")
@@ -275,7 +275,14 @@ ON CONFLICT(url) DO UPDATE SET depth = 0, found_on = NULL,
 """
 
 ROBOTS = """
-INSERT INTO hosts SELECT value->>0, value->>1, value->>2, value->>3, value->>4 FROM json_each(?) WHERE true
+INSERT INTO hosts(origin, robots_status, robots_detail, robots_txt, robots_at, usage)
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5 FROM json_each(?) WHERE true
 ON CONFLICT(origin) DO UPDATE SET robots_status = excluded.robots_status, robots_detail = excluded.robots_detail,
-    robots_txt = excluded.robots_txt, robots_at = excluded.robots_at
+    robots_txt = excluded.robots_txt, robots_at = excluded.robots_at, usage = excluded.usage
+"""
+
+PACES = """
+INSERT INTO hosts(origin, delay, rests_until)
+SELECT value->>0, nullif(value->>1, 0), value->>2 FROM json_each(?) WHERE true
+ON CONFLICT(origin) DO UPDATE SET delay = excluded.delay, rests_until = excluded.rests_until
 """

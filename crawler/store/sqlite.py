@@ -20,7 +20,7 @@ import msgspec
 
 from crawler.errors import CrawlerError, IndexFileError
 from crawler.fingerprint import ALIKE, NEAR, distance, likeness
-from crawler.store import Handed, Outcome, Queued, Revisit, RobotsReply, Totals, schema, sql
+from crawler.store import Handed, HostPace, Hosts, Outcome, Queued, Revisit, RobotsReply, Totals, hosts, schema, sql
 from crawler.store.owner import own
 from crawler.store.rows import Rows
 from crawler.urls import Scope, host
@@ -46,6 +46,7 @@ class SqliteStore:
         except BaseException:
             self._owner.close()
             raise
+        self.hosts: Hosts = hosts.SqliteHosts(self._transaction)
         self._file = _identity(path)
         self._deepest = 0
         self._fresh = False
@@ -125,15 +126,21 @@ class SqliteStore:
             (json.dumps(changed),),
         )
 
-    def commit(self, outcomes: Sequence[Outcome], robots: Sequence[RobotsReply] = (), room: int = 1000) -> Handed:
+    def commit(
+        self, outcomes: Sequence[Outcome], news: Sequence[RobotsReply | HostPace] = (), room: int = 1000
+    ) -> Handed:
         """Rule 1, one transaction: pages, their index rows, links and URL states become visible together or not at all.
 
-        Returns the URLs that became queued by it, at most `room` of them, the nearest to a seed first.
+        `news` are what hosts said, and how they bore it. Returns the URLs that became queued by it, at most `room` of
+        them, the nearest to a seed first.
         Raises IndexFileError; then nothing of the batch is stored.
         """
         with self._transaction() as run:
-            if robots:
-                run(sql.ROBOTS, (_json([(r.origin, r.status, r.detail, r.text, r.fetched_at) for r in robots]),))
+            if robots := [one for one in news if isinstance(one, RobotsReply)]:
+                rows = [(r.origin, r.status, r.detail, r.text, r.fetched_at, r.usage) for r in robots]
+                run(sql.ROBOTS, (_json(rows),))
+            if paces := [one for one in news if isinstance(one, HostPace)]:
+                run(sql.PACES, (_json(hosts.written(paces)),))
             if not outcomes:
                 return Handed([], 0)
             known = run(sql.KNOWN, (_json([outcome.id for outcome in outcomes]),)).fetchone()[0]
