@@ -45,6 +45,10 @@ class Config:
     user_agent: str = f"crawler/{__version__}"
     headers: Mapping[str, str] = field(default_factory=dict)
     obey_robots: bool = True
+    follow_nofollow: bool = False
+    sitemaps: bool = True
+    feeds: bool = True
+    traps: bool = True
     allow_private: bool = False
     durable: bool = False
     fresh: bool = False

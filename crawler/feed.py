@@ -1,4 +1,4 @@
-"""Feeds: RSS (https://www.rssboard.org/rss-specification), RDF (RSS 1.0) and Atom (RFC 4287) become links. No I/O here."""
+"""Feeds become links: RSS (https://www.rssboard.org/rss-specification), RDF (RSS 1.0), Atom (RFC 4287). No I/O here."""
 
 from typing import Final
 

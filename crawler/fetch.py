@@ -27,9 +27,7 @@ _SMALL: Final = 16 * 1024  # bytes of an unwanted body that are read to keep the
 _SNIFF: Final = 512  # bytes looked at to tell text from data
 _ENCODINGS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "identity", ""})
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
-_XML = frozenset(
-    {"application/xml", "text/xml", "application/rss+xml", "application/atom+xml", "application/rdf+xml"}
-)
+_XML = frozenset({"application/xml", "text/xml", "application/rss+xml", "application/atom+xml", "application/rdf+xml"})
 _ROOT: Final = re.compile(rb"<(?:[a-z]{1,20}:)?(urlset|sitemapindex|rss|feed|rdf)\b", re.I)  # of sitemaps and feeds
 _BEFORE_ROOT: Final = re.compile(rb"(?:<\?[^>]*+>|<!--.*?-->|[^<]++)*+", re.S)  # instructions, comments, space
 _UNTOLD = frozenset({"", "application/octet-stream", "application/x-unknown", "unknown/unknown", "*/*"})
@@ -99,7 +97,7 @@ class Fetcher:
     ) -> Response:
         """Fetches a normalised URL. Blocks until the deadline at most. Raises FetchError.
 
-        The body is read only of a 2xx reply that is HTML, plain text, a sitemap or a feed, or of any type with `any_type`.
+        The body is read only of a 2xx reply that is HTML, plain text, a sitemap or a feed; with `any_type` of any.
         `validators` are ETag and Last-Modified of a copy that we have: if it is still right, the status is 304
         (RFC 9110 §13.1).
         """
@@ -211,7 +209,8 @@ def _sniffed(kind: str, head: bytes) -> str:
         start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:15].lower()
         return "html" if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<!--")) else "other"
     if kind == "xml":
-        start = head[_BEFORE_ROOT.match(head).end() :]  # type: ignore[union-attr] - it matches nothing, too
+        before = _BEFORE_ROOT.match(head)
+        start = head[before.end() :] if before else head
         is_cut = not start or start.startswith((b"<?", b"<!--"))
         return "xml" if is_cut or b"\0" in head or _ROOT.match(start) else "other"
     return kind

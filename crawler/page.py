@@ -22,7 +22,9 @@ _MAX_DESCRIPTION = 1_000
 _MAX_FEEDS = 10
 _MAX_LINK_WORDS = 2_000_000  # characters of all link texts of a page; nested links repeat each other's
 
-_FEED_LINKS = ", ".join(f'link[rel~="alternate"][type="application/{kind}+xml"][href]' for kind in ("rss", "atom", "rdf"))
+_FEED_LINKS = ", ".join(
+    f'link[rel~="alternate"][type="application/{kind}+xml"][href]' for kind in ("rss", "atom", "rdf")
+)
 _PERMALINKS = frozenset("¶#§🔗⚓")  # texts of links from a heading to itself
 _REFRESH = re.compile(r"""([\d.\s]{1,20}+)(?:[;,]\s{0,8})?+(?:url\s{0,8}=\s{0,8})?["']?([^"']{1,2083})""", re.I)
 
@@ -158,10 +160,10 @@ def _metas(tree: LexborHTMLParser, agent: str) -> tuple[dict[str, str], str, boo
         content = attrs.get("content") or ""
         if (attrs.get("http-equiv") or "").lower() == "refresh":
             match = _REFRESH.match(content.strip())
-            refresh = match[2].strip() if match else ""
+            seconds, refresh = (match[1].strip(), match[2].strip()) if match else ("", "")
             is_for_all = node.parent is None or node.parent.tag != "noscript"
             # Whole seconds count (HTML, shared declarative refresh steps).
-            at_once = bool(match) and is_for_all and not match[1].strip().partition(".")[0].strip("0")
+            at_once = seconds != "" and is_for_all and not seconds.partition(".")[0].strip("0")
         elif name := (attrs.get("name") or attrs.get("property") or "").lower():
             if name in found and name in ("robots", agent):
                 found[name] += f", {words_of(content)}"

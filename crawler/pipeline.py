@@ -152,7 +152,9 @@ def crawl(
         raise _no_seed()
     store = open_store(Path(config.db), durable=config.durable)
     try:
-        resumed = store.begin(_rules(config), config.seeds, fresh=config.fresh, revisit=revisit)
+        guesses = tuple(origin(seed) + "/sitemap.xml" for seed in config.seeds)
+        sitemaps = tuple(dict.fromkeys(guesses)) if config.sitemaps and config.depth else ()
+        resumed = store.begin(_rules(config), config.seeds, fresh=config.fresh, revisit=revisit, sitemaps=sitemaps)
         before = store.totals(config.seeds)
         frontier = Frontier(pace_of(config), waiting=before.queued, max_pages=config.max_pages)
         ring = Ring(config, frontier, store)
@@ -334,7 +336,7 @@ def _rules(config: Config) -> dict[str, Any]:
         "scope": config.scope,
         "include": list(config.include),
         "exclude": list(config.exclude),
-    }
+    } | ({} if config.traps else {"traps": False})
 
 
 def _cores() -> int:

@@ -2,26 +2,27 @@
 
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final, NamedTuple
 
-from crawler import fields
+from crawler import elements, feed, fields, sitemap
 from crawler.addresses import Guard
 from crawler.config import Config
+from crawler.directives import directives, unwanted, wishes
 from crawler.fetch import Fetcher, Response
 from crawler.fingerprint import digest, sketch
 from crawler.frontier import Task
-from crawler.page import Page, ParseError, directives, parse
+from crawler.outlinks import MAX_REDIRECT_CHAIN, PAGE_REDIRECT, Outlinks
+from crawler.page import Page, ParseError, parse
 from crawler.robots import MAX_BYTES, MAX_REDIRECTS, Rules
 from crawler.sitemap import Sitemap, parse_sitemap
 from crawler.store import Edge, Outcome, RobotsReply, State
 from crawler.transport import FetchError
 from crawler.urls import Scope, normalize, origin
 
-MAX_REDIRECT_CHAIN: Final = 10
 MAX_RETRY_AFTER: Final = 3600.0  # seconds; a longer Retry-After is cut to this within a run
 _TRY_AGAIN = frozenset({429, 500, 502, 503, 504})
 
@@ -40,7 +41,9 @@ class Visitor:
 
     def __init__(self, config: Config, scope: Scope, guard: Guard) -> None:
         self._config = config
-        self._scope = scope
+        self._outlinks = Outlinks(config, scope)
+        # Where a sitemap may be, though nobody said so.
+        self._guesses = {origin(seed) + "/sitemap.xml" for seed in config.seeds}
         self._fetcher = Fetcher(
             user_agent=config.user_agent,
             timeout=config.timeout,
@@ -99,6 +102,15 @@ class Visitor:
 
     def visit(self, task: Task) -> Visited:
         """Fetches a URL if its host's rules allow it. Rule 4: whatever goes wrong costs this one URL; never raises."""
+        visited = self._visited(task)
+        outcome = visited.outcome
+        if task.url.sitemap and task.url.url in self._guesses and outcome.state in ("failed", "skipped"):
+            detail = ": ".join(filter(None, (outcome.reason, outcome.detail)))
+            missed = replace(outcome, state="skipped", reason="no-sitemap", detail=detail)
+            return visited if outcome.reason == "no-sitemap" else visited._replace(outcome=missed)
+        return visited
+
+    def _visited(self, task: Task) -> Visited:
         assert task.rules is not None
         try:
             if not task.rules.allows(self._config.user_agent, task.url.url):
@@ -107,6 +119,8 @@ class Visitor:
                         _outcome(task, _failed(task.rules.code), task.rules.code, task.rules.reason), requested=False
                     )
                 return Visited(_outcome(task, "skipped", "robots"), requested=False)
+            if task.url.sitemap and self._config.sitemaps:
+                return self._of_sitemap(task)
             validators = task.url.etag, task.url.last_modified
             return self._judged(task, self._fetcher.get(task.url.url, validators=validators), any(validators))
         except FetchError as error:
@@ -125,6 +139,8 @@ class Visitor:
         if not 200 <= reply.status < 300:
             again = _retry_after(reply, task.attempts) if reply.status in _TRY_AGAIN else None
             return Visited(_outcome(task, "failed", f"http-{reply.status}", reply=reply), again)
+        if reply.kind == "xml":
+            return Visited(self._listed(task, reply))
         if reply.kind == "other":
             return Visited(_outcome(task, "skipped", "content-type", reply.content_type[:200], reply))
         if not reply.body.strip():
@@ -137,34 +153,33 @@ class Visitor:
         if reply.kind == "html" and content_type.startswith("text/plain"):
             content_type = "text/html"
         page = parse(reply.body, url, content_type, agent=self._config.product)
-        asked = page.robots | directives(reply.headers.get("X-Robots-Tag", ""))
-        edges = tuple(self._edges(page, follow="nofollow" not in asked))
-        if "noindex" in asked:
-            return _outcome(task, "skipped", "noindex", reply=reply, edges=edges)
+        asked = page.robots | self._asked(reply)
+        follow = "nofollow" not in asked
+        if page.refresh and page.refresh != url and follow:  # nobody sees the page itself
+            return self._sent_on(task, reply, page.refresh, PAGE_REDIRECT)
+        edges = tuple(self._outlinks.of_page(page, task.url.redirects, follow=follow))
+        if refused := unwanted(asked, _now()):
+            return _outcome(task, "skipped", "noindex", "" if refused == "noindex" else refused, reply, edges=edges)
         if not page.sections:
             return _outcome(task, "skipped", "empty", "no text", reply, edges=edges)
+        text = page.text
+        page = page._replace(robots=asked, usage="; ".join(filter(None, (wishes((), reply.headers), page.usage))))
         picked = self._config.fields_of(url)
         values = fields.extract(reply.body, page.encoding, picked) if picked and reply.kind == "html" else None
         reason = "cut-at-max-size" if reply.truncated else ""
         outcome = _outcome(task, "done", reason, reply=reply, edges=edges, page=page, values=values)
-        text = page.text
-        return replace(outcome, body_hash=digest(reply.body), text_hash=digest(text.encode()), sketch=sketch(text))
+        return replace(
+            outcome,
+            # Its canonical URL, if it is followed, is behind it as a redirect's target is.
+            redirects=task.url.redirects + PAGE_REDIRECT - 1,
+            detail=f"{page.broken_canonical!r} is no canonical URL" if page.broken_canonical else "",
+            body_hash=digest(reply.body),
+            text_hash=digest(text.encode()),
+            sketch=sketch(text),
+        )
 
-    def _edges(self, page: Page, *, follow: bool) -> Iterator[Edge]:
-        """The outlinks with a verdict each; a URL is judged once, however often the page links to it.
-
-        The canonical URL is another name of the page, so it adds no hop; one at another origin is not believed.
-        """
-        verdicts: dict[str, str | None] = {}
-        if page.canonical and page.canonical != page.url and origin(page.canonical) == origin(page.url):
-            yield Edge(page.canonical, self._scope.verdict(page.canonical), 0, rel="canonical")
-        for url, fragment, text, rel in page.links:
-            if url not in verdicts:
-                verdicts[url] = self._scope.verdict(url)
-            if follow and "nofollow" not in rel:
-                yield Edge(url, verdicts[url], 1, fragment, text, rel)
-            else:
-                yield Edge(url, verdicts[url] or "nofollow", None, fragment, text, rel)
+    def _asked(self, reply: Response) -> frozenset[str]:
+        return directives(reply.headers.get("X-Robots-Tag", ""), self._config.product)
 
     def _redirected(self, task: Task, reply: Response) -> Outcome:
         """A redirect is an edge that adds no hop: its target goes round the ring as any URL, scope and robots too."""
@@ -172,11 +187,51 @@ class Visitor:
         if target is None or target == task.url.url:
             detail = "it redirects to itself" if target else f"Location {(reply.location or '')[:200]!r} is no http URL"
             return _outcome(task, "failed", "bad-redirect", detail, reply)
-        refused = self._scope.verdict(target)
-        edge = Edge(target, refused, 0, rel="redirect")
-        if task.url.redirects >= MAX_REDIRECT_CHAIN:
+        return self._sent_on(task, reply, target, 1)
+
+    def _sent_on(self, task: Task, reply: Response, target: str, counts_as: int) -> Outcome:
+        """The outcome of a URL that leads to another one, which counts as so many redirects."""
+        refused = self._outlinks.verdict(target)
+        if task.url.redirects + counts_as <= MAX_REDIRECT_CHAIN:
+            edge = Edge(target, refused, 0, rel="redirect")
+        else:
             edge = Edge(target, refused or "redirects", None, rel="redirect")
-        return _outcome(task, "done", "redirect", reply=reply, edges=(edge,))
+        edges: tuple[Edge, ...] = (edge,)
+        if task.url.sitemap:  # what leads to a sitemap is one
+            edges = (edge._replace(text=task.url.sitemap, rel="sitemap"), edge)
+        detail = "by a meta refresh" if counts_as == PAGE_REDIRECT else ""
+        outcome = _outcome(task, "done", "redirect", detail, reply, edges=edges)
+        return replace(outcome, redirects=task.url.redirects + counts_as - 1)
+
+    def _of_sitemap(self, task: Task) -> Visited:
+        """Visits what robots.txt or an index calls a sitemap, or what may be one by its usual name."""
+        url, is_guess = task.url.url, task.url.url in self._guesses
+        assert task.rules is not None
+        named = self._outlinks.of_robots(origin(url), task.rules.sitemaps) if is_guess else ()
+        if named and url not in {edge.url for edge in named}:
+            return Visited(_outcome(task, "skipped", "no-sitemap", "robots.txt names others", edges=named), None, False)
+        reply = self._fetcher.get(url, max_size=sitemap.MAX_BYTES, any_type=True)
+        if reply.location is not None or not 200 <= reply.status < 300:
+            return self._judged(task, reply, conditional=False)
+        return Visited(self._listed(task, reply))
+
+    def _listed(self, task: Task, reply: Response) -> Outcome:
+        """The outcome of a sitemap or a feed: edges, and no page."""
+        url, follow = task.url.url, "nofollow" not in self._asked(reply)
+        body = sitemap.unpacked(reply.body)
+        root = elements.root(body)
+        if self._config.feeds and root in feed.ROOTS:
+            edges = tuple(self._outlinks.of_feed(feed.parse_feed(body, url), follow=follow))
+            return _outcome(task, "done", "feed", _listing(len(edges), reply), reply, edges=edges)
+        if self._config.sitemaps and (root in sitemap.ROOTS or task.url.sitemap):
+            found = parse_sitemap(body, url)
+            nesting = task.url.redirects
+            edges = tuple(self._outlinks.of_sitemap(found, url, task.url.sitemap, nesting, follow=follow))
+            if edges:
+                outcome = _outcome(task, "done", "sitemap", _listing(len(edges), reply), reply, edges=edges)
+                return replace(outcome, modified=tuple(said for said in found.pages if said[1]))
+            return _outcome(task, "skipped", "no-sitemap", "it lists nothing", reply)
+        return _outcome(task, "skipped", "content-type", reply.content_type[:200], reply)
 
     def abort(self) -> None:
         """Ends the request under way, from another thread: its reads fail at once."""
@@ -219,6 +274,10 @@ def _outcome(
         fields=values,
         edges=edges,
     )
+
+
+def _listing(count: int, reply: Response) -> str:
+    return f"{count} URLs" + (", but only its beginning was read" if reply.truncated else "")
 
 
 def _failed(reason: str) -> State:

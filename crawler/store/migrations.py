@@ -20,6 +20,8 @@ ALIKE_INDEXES: Final = tuple(
     for number, quarter in enumerate(QUARTERS, 1)
 )
 SIMILAR_INDEX: Final = "CREATE INDEX pages_by_similar ON pages(similar_to)"
+# Holds only what waits, so it stays as small as the queue. Of many of one shape, the later ones wait longer.
+QUEUED_INDEX: Final = "CREATE INDEX urls_queued ON urls(host, depth + crowd, id) WHERE state = 'queued'"
 ALIAS_INDEX: Final = "CREATE INDEX urls_same_as ON urls(same_as) WHERE same_as IS NOT NULL"
 
 
@@ -46,7 +48,19 @@ def _to_2(run: Callable[..., sqlite3.Cursor]) -> None:
     run(f"UPDATE pages SET text_hash = digest({TEXT_OF_PAGE}), sketch = sketch({TEXT_OF_PAGE})")
 
 
-_STEPS: Final = {1: _to_2}  # by the version that they start from
+def _to_3(run: Callable[..., sqlite3.Cursor]) -> None:
+    """Sitemaps, turns by shape, what pages say of other uses."""
+    for table, column in (
+        ("urls", "sitemap TEXT"),
+        ("urls", "crowd INTEGER NOT NULL DEFAULT 0"),
+        ("pages", "usage TEXT"),
+    ):
+        run(f"ALTER TABLE {table} ADD COLUMN {column}")
+    run("DROP INDEX urls_queued")
+    run(QUEUED_INDEX)
+
+
+_STEPS: Final = {1: _to_2, 2: _to_3}  # by the version that they start from
 
 
 def migrate(connection: sqlite3.Connection, version: int, wanted: int) -> None:

@@ -18,10 +18,11 @@ from typing import Any
 
 from crawler.errors import CrawlerError, IndexFileError
 from crawler.fingerprint import ALIKE, NEAR, distance, likeness
+from crawler.shapes import Crowds
 from crawler.store import Handed, Outcome, Queued, Revisit, RobotsReply, Totals, schema, sql
 from crawler.store.owner import own
 from crawler.store.rows import Rows
-from crawler.urls import Scope, host
+from crawler.urls import Scope, host, origin
 
 _CLOSER_LOOKS = 8  # at the texts of pages that may be alike, for each page
 _OF_THE_RUN = {"fresh", "update"}  # keys of the rules that say how a crawl runs, not what belongs to it
@@ -48,6 +49,8 @@ class SqliteStore:
         self._deepest = 0
         self._fresh = False
         self._crawl = 0
+        self._began = ""  # of a revisit: when it was started
+        self._crowds: Crowds | None = None
 
     def rules(self) -> dict[str, Any] | None:
         """Those of the last crawl; None when there was none."""
@@ -56,7 +59,13 @@ class SqliteStore:
         return json.loads(row[0]) if row else None
 
     def begin(
-        self, rules: dict[str, Any], seeds: Sequence[str], *, fresh: bool = False, revisit: Revisit | None = None
+        self,
+        rules: dict[str, Any],
+        seeds: Sequence[str],
+        *,
+        fresh: bool = False,
+        revisit: Revisit | None = None,
+        sitemaps: Sequence[str] = (),
     ) -> bool:
         """Starts a crawl by the rules, or goes on with the last one; returns whether it goes on.
 
@@ -64,18 +73,20 @@ class SqliteStore:
         the last crawl, every URL that was not fetched is judged anew. A crawl that starts after a finished one
         tries again what failed for a passing reason. `fresh` fetches everything again: what is indexed stays until
         it is replaced, and goes at the end of the crawl if it was not reached again. `revisit` asks again for what
-        was fetched before.
+        was fetched before. `sitemaps` are looked for where that was not done yet, or to revisit.
         """
         rules = rules | {"fresh": fresh} | ({"update": True} if revisit else {})
         written = json.dumps(rules, sort_keys=True)
         self._deepest = int(rules["depth"])
         self._fresh = fresh
         with self._transaction() as run:
-            last = run("SELECT id, finished_at, rules FROM crawls ORDER BY id DESC LIMIT 1").fetchone()
+            last = run("SELECT id, finished_at, rules, started_at FROM crawls ORDER BY id DESC LIMIT 1").fetchone()
             goes_on = last is not None and last[1] is None and last[2] == written
             if goes_on:
                 self._crawl = last[0]
+                self._began = last[3] if revisit else ""
             else:
+                self._began = _now() if revisit else ""
                 cursor = run("INSERT INTO crawls(started_at, rules) VALUES (?, ?)", (_now(), written))
                 self._crawl = int(cursor.lastrowid or 0)
                 if fresh:
@@ -87,10 +98,14 @@ class SqliteStore:
                         self._judge_anew(run, rules)
                 if revisit is not None:
                     run(sql.REVISITED, {"before": revisit.before, "now": _now()})
-                    run(sql.MODIFIED, (_json(revisit.modified),))
+                asked: dict[str, Any] = json.loads(last[2]) if last and not fresh and not revisit else {"depth": 0}
+                if asked["depth"] > 0:
+                    sitemaps = [url for url in sitemaps if origin(url) not in map(origin, asked["seeds"])]
+                run(sql.SITEMAPS, (_now(), json.dumps([(url, host(url), origin(url)) for url in sitemaps])))
             run(sql.SEEDS, (_now(), json.dumps([(url, host(url)) for url in seeds])))
             self._relax(run)
             run("DELETE FROM temp.offered")
+            self._crowds = Crowds(run(sql.CROWDS)) if rules.get("traps", True) else None
         return goes_on
 
     def _forget(self, run: Callable[..., sqlite3.Cursor], rules: dict[str, Any]) -> None:
@@ -152,7 +167,16 @@ class SqliteStore:
                 run(sql.PLACES_OF_TARGETS, (_json(batch.target_urls),))
                 run(sql.LINKS, (_json(batch.links),))
                 run("DELETE FROM temp.target")
+            modified = [said for outcome in outcomes for said in outcome.modified] if self._began else []
+            if modified:
+                run(sql.MODIFIED, {"modified": _json(modified), "began": self._began})
+            if guesses := [outcome.id for outcome in outcomes if outcome.reason == "no-sitemap"]:
+                run(sql.NO_SITEMAP, (_json(guesses),))
             self._relax(run)
+            if self._crowds is not None:
+                newcomers = json.loads(run(sql.NEWCOMERS).fetchone()[0])
+                if later := self._crowds.add(newcomers):
+                    run(sql.CROWDED, (_json(later),))
             urls, offered = run(sql.HAND_BACK, (room,)).fetchone()
             run("DELETE FROM temp.offered")
         handed = [Queued(*row) for row in json.loads(urls)]
