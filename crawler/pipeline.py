@@ -20,14 +20,15 @@ from crawler.addresses import Guard, is_loopback
 from crawler.config import Config
 from crawler.errors import CrawlerError, UsageError
 from crawler.frontier import HOST_SHARE, Frontier, Pace, Task
+from crawler.probe import Probes
 from crawler.report import Progress, Report, Tally
 from crawler.store import Outcome, Queued, Revisit, RobotsReply, Store, open_store
+from crawler.traps import Traps
 from crawler.urls import Scope, host, hostname, origin
-from crawler.visit import Visitor
+from crawler.visit import DEFAULT_DELAY, Visitor
 
 QUEUE_BOUND: Final = 64  # documents between fetchers and indexers: memory is bounded by this, not by luck
 BATCH: Final = 64  # outcomes in one transaction at most
-DEFAULT_DELAY: Final = 1.0  # seconds between requests to a host that is not this machine
 _ROOM: Final = 4 * HOST_SHARE  # new URLs that a transaction hands back at most
 _TICK: Final = 0.2  # seconds between two looks of the main thread at the clock, the keyboard and the progress
 
@@ -42,6 +43,7 @@ class Ring:
     config: Config
     frontier: Frontier
     store: Store
+    traps: Traps
     queue: _Queue = field(default_factory=lambda: queue.Queue(QUEUE_BOUND))
     tally: Tally = field(default_factory=Tally)
     writing: threading.Lock = field(default_factory=threading.Lock)
@@ -157,7 +159,7 @@ def crawl(
         resumed = store.begin(_rules(config), config.seeds, fresh=config.fresh, revisit=revisit, sitemaps=sitemaps)
         before = store.totals(config.seeds)
         frontier = Frontier(pace_of(config), waiting=before.queued, max_pages=config.max_pages)
-        ring = Ring(config, frontier, store)
+        ring = Ring(config, frontier, store, Traps(before.traps if config.traps else ()))
         stop = _Stop(interrupts)
         started = time.monotonic()
         if before.queued:
@@ -217,7 +219,8 @@ def _turn(ring: Ring, stop: "_Stop", on_progress: Callable[[Progress], None] | N
     config = ring.config
     scope = Scope(config.scope, config.seeds, config.include, config.exclude)
     guard = Guard(addresses_of(config.seeds), allow_private=config.allow_private)
-    visitors = [Visitor(config, scope, guard) for _ in range(config.threads)]
+    probes = Probes()
+    visitors = [Visitor(config, scope, guard, ring.traps, probes) for _ in range(config.threads)]
     fetchers = [_thread("fetch", n, fetch_loop, ring, visitor) for n, visitor in enumerate(visitors, 1)]
     indexers = [_thread("index", n, index_loop, ring) for n in range(1, config.indexers + 1)]
 

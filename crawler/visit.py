@@ -1,6 +1,7 @@
 """What a fetcher does with one task: fetch, parse, judge the outlinks. The result is an `Outcome` for the queue."""
 
 import random
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final, NamedTuple
 
 from crawler import elements, feed, fields, sitemap
-from crawler.addresses import Guard
+from crawler.addresses import Guard, is_loopback
 from crawler.config import Config
 from crawler.directives import directives, unwanted, wishes
 from crawler.fetch import Fetcher, Response
@@ -17,12 +18,15 @@ from crawler.fingerprint import digest, sketch
 from crawler.frontier import Task
 from crawler.outlinks import MAX_REDIRECT_CHAIN, PAGE_REDIRECT, Outlinks
 from crawler.page import Page, ParseError, parse
+from crawler.probe import Probes, is_alike
 from crawler.robots import MAX_BYTES, MAX_REDIRECTS, Rules
 from crawler.sitemap import Sitemap, parse_sitemap
 from crawler.store import Edge, Outcome, RobotsReply, State
 from crawler.transport import FetchError
-from crawler.urls import Scope, normalize, origin
+from crawler.traps import Traps
+from crawler.urls import Scope, hostname, normalize, origin
 
+DEFAULT_DELAY: Final = 1.0  # seconds between requests to a host that is not this machine
 MAX_RETRY_AFTER: Final = 3600.0  # seconds; a longer Retry-After is cut to this within a run
 _TRY_AGAIN = frozenset({429, 500, 502, 503, 504})
 
@@ -39,8 +43,14 @@ class Visited(NamedTuple):
 class Visitor:
     """Visits URLs one after another. Belongs to the thread that made it, but for `abort`."""
 
-    def __init__(self, config: Config, scope: Scope, guard: Guard) -> None:
+    def __init__(
+        self, config: Config, scope: Scope, guard: Guard, traps: Traps | None = None, probes: Probes | None = None
+    ) -> None:
+        """`traps` and `probes` are what all visitors of a crawl share."""
         self._config = config
+        self._traps = traps or Traps()
+        self._probes = probes or Probes()
+        self._stopped = threading.Event()
         self._outlinks = Outlinks(config, scope)
         # Where a sitemap may be, though nobody said so.
         self._guesses = {origin(seed) + "/sitemap.xml" for seed in config.seeds}
@@ -119,6 +129,8 @@ class Visitor:
                         _outcome(task, _failed(task.rules.code), task.rules.code, task.rules.reason), requested=False
                     )
                 return Visited(_outcome(task, "skipped", "robots"), requested=False)
+            if not task.url.visits and (trap := self._traps.verdict(task.url.url)):
+                return Visited(_outcome(task, "skipped", "trap-shape", trap), requested=False)
             if task.url.sitemap and self._config.sitemaps:
                 return self._of_sitemap(task)
             validators = task.url.etag, task.url.last_modified
@@ -163,6 +175,10 @@ class Visitor:
         if not page.sections:
             return _outcome(task, "skipped", "empty", "no text", reply, edges=edges)
         text = page.text
+        if self._config.traps:
+            if self._is_soft_404(task, page, text):
+                return _outcome(task, "skipped", "soft-404", reply=reply)
+            self._traps.look(page, text)
         page = page._replace(robots=asked, usage="; ".join(filter(None, (wishes((), reply.headers), page.usage))))
         picked = self._config.fields_of(url)
         values = fields.extract(reply.body, page.encoding, picked) if picked and reply.kind == "html" else None
@@ -177,6 +193,39 @@ class Visitor:
             text_hash=digest(text.encode()),
             sketch=sketch(text),
         )
+
+    def _is_soft_404(self, task: Task, page: Page, text: str) -> bool:
+        """Whether the page is what its server shows for whatever does not exist."""
+        url = page.url
+        if (
+            url in self._config.seeds
+            or url.count("/") == 3
+            and url.endswith("/")
+            or not self._probes.suspects(page, text)
+        ):
+            return False
+        answer = self._probes.answer(origin(url), lambda probe: self._text_of(probe, task), 2 * self._config.timeout)
+        return answer is not None and is_alike(text, url, answer)
+
+    def _text_of(self, url: str, task: Task) -> str | None:
+        """The text of the page at a URL that does not exist; None when there is none, as there should be.
+
+        The host rests before, as it does between any two requests: this thread holds its slot meanwhile.
+        """
+        assert task.rules is not None
+        agent = self._config.user_agent
+        own = 0.0 if is_loopback(hostname(url)) else DEFAULT_DELAY
+        delay = max(own if self._config.delay == "auto" else self._config.delay, task.rules.delay(agent))
+        if not task.rules.allows(agent, url) or self._stopped.wait(delay):
+            return None
+        try:
+            reply = self._fetcher.get(url)
+            if reply.status != 200 or reply.kind not in ("html", "text"):
+                return None
+            content_type = reply.content_type if reply.kind == "text" else "text/html"
+            return parse(reply.body, url, content_type).text
+        except (FetchError, ParseError):
+            return None
 
     def _asked(self, reply: Response) -> frozenset[str]:
         return directives(reply.headers.get("X-Robots-Tag", ""), self._config.product)
@@ -235,6 +284,7 @@ class Visitor:
 
     def abort(self) -> None:
         """Ends the request under way, from another thread: its reads fail at once."""
+        self._stopped.set()
         self._fetcher.abort()
 
     def close(self) -> None:

@@ -25,6 +25,8 @@ class Queued(NamedTuple):
     last_modified: str = ""
     sitemap: str = ""
     """Of a sitemap, the origin that it speaks for beside its own; empty for everything else."""
+    visits: int = 0
+    """How often it has answered before."""
 
 
 class Edge(NamedTuple):
@@ -120,6 +122,8 @@ class Totals:
     reasons: dict[str, int] = field(default_factory=dict)
     seeds: dict[str, str] = field(default_factory=dict)
     """What became of each seed: its state, reason and detail, joined by `: `."""
+    traps: frozenset[str] = frozenset()
+    """The shapes of the URLs that were left out as being in a trap."""
 
 
 class Store(Protocol):

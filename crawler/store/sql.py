@@ -155,7 +155,7 @@ WHERE urls.id = n.target AND n.depth < urls.depth
 # What a fetcher needs of a URL. Validators only where there is something stored that a "not modified" would refer to.
 _HANDED = """
 json_array(id, url, coalesce(depth, 0) + crowd, redirects, coalesce(iif(kept, etag, ''), ''),
-    coalesce(iif(kept, last_modified, ''), ''), coalesce(sitemap, ''))
+    coalesce(iif(kept, last_modified, ''), ''), coalesce(sitemap, ''), visits)
 """
 _KEPT = "(same_as IS NOT NULL OR EXISTS (SELECT 1 FROM pages WHERE pages.id = urls.id)) AS kept"
 
@@ -258,6 +258,7 @@ NO_SITEMAP = """
 DELETE FROM urls WHERE id IN (SELECT value FROM json_each(?)) AND visits <= 1
     AND NOT EXISTS (SELECT 1 FROM links WHERE links.target = urls.id)
 """
+TRAPPED = "SELECT url FROM urls WHERE state = 'skipped' AND reason = 'trap-shape' LIMIT 200000"
 CROWDS = "SELECT url, crowd FROM urls WHERE crowd > 0 LIMIT 200000"
 
 # Every table that holds something of a page, and by which column.

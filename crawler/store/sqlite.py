@@ -18,7 +18,7 @@ from typing import Any
 
 from crawler.errors import CrawlerError, IndexFileError
 from crawler.fingerprint import ALIKE, NEAR, distance, likeness
-from crawler.shapes import Crowds
+from crawler.shapes import Crowds, repetition, shape
 from crawler.store import Handed, Outcome, Queued, Revisit, RobotsReply, Totals, schema, sql
 from crawler.store.owner import own
 from crawler.store.rows import Rows
@@ -125,11 +125,13 @@ class SqliteStore:
         changed = []
         rows = run(
             "SELECT id, url, depth, reason FROM urls WHERE depth IS NOT NULL AND (state = 'queued' "
-            "OR (state = 'skipped' AND reason IN ('scope', 'include', 'exclude', 'depth')))"
+            "OR (state = 'skipped' AND (reason IN ('scope', 'include', 'exclude', 'depth') OR reason LIKE 'trap-%')))"
         )
+        traps = rules.get("traps", True)
         while some := rows.fetchmany(10_000):
             for id_, url, depth, reason in some:
-                verdict = scope.verdict(url) or ("depth" if depth > self._deepest else "")
+                trap = "trap-shape" if reason == "trap-shape" else "trap-repeat" if repetition(url) else ""
+                verdict = scope.verdict(url) or ("depth" if depth > self._deepest else trap if traps else "")
                 if verdict != reason:
                     changed.append((id_, verdict))
         run(
@@ -276,8 +278,16 @@ class SqliteStore:
             pages = run("SELECT count(*) FROM pages").fetchone()[0]
             fates = run(sql.FATES, (_json(list(seeds)),)).fetchall()
             aliases = run("SELECT count(*) FROM urls WHERE same_as IS NOT NULL").fetchone()[0]
+            trapped = run(sql.TRAPPED).fetchall() if "trap-shape" in dict(reasons) else []
         counts = {state: states.get(state, 0) for state in ("queued", "failed", "skipped", "gone")}
-        return Totals(pages=pages, duplicates=aliases, reasons=dict(reasons), seeds=dict(fates), **counts)
+        return Totals(
+            pages=pages,
+            duplicates=aliases,
+            reasons=dict(reasons),
+            seeds=dict(fates),
+            traps=frozenset(shape(url) for (url,) in trapped),
+            **counts,
+        )
 
     def close(self) -> None:
         """Closes the file, and lets go of it."""
