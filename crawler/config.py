@@ -48,6 +48,10 @@ class Config:
     obey_robots: bool = True
     robots_strict: bool = False
     obey_usage: bool = False
+    follow_nofollow: bool = False
+    sitemaps: bool = True
+    feeds: bool = True
+    traps: bool = True
     allow_private: bool = False
     durable: bool = False
     fresh: bool = False

@@ -4,6 +4,7 @@ The transport is requests' HTTP adapter without the session around it, whose red
 (.netrc, proxy variables) must not act here.
 """
 
+import re
 import ssl
 import time
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ _SMALL: Final = 16 * 1024  # bytes of an unwanted body that are read to keep the
 _SNIFF: Final = 512  # bytes looked at to tell text from data
 _ENCODINGS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "identity", ""})
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
+_XML = frozenset({"application/xml", "text/xml", "application/rss+xml", "application/atom+xml", "application/rdf+xml"})
+_ROOT: Final = re.compile(rb"<(?:[a-z]{1,20}:)?(urlset|sitemapindex|rss|feed|rdf)\b", re.I)  # of sitemaps and feeds
+_BEFORE_ROOT: Final = re.compile(rb"(?:<\?[^>]*+>|<!--.*?-->|[^<]++)*+", re.S)  # instructions, comments, space
 _UNTOLD = frozenset({"", "application/octet-stream", "application/x-unknown", "unknown/unknown", "*/*"})
 
 
@@ -37,9 +41,9 @@ class Response:
     status: int
     headers: CaseInsensitiveDict[str]
     body: bytes
-    """Decoded, at most `max_size` bytes; empty when the status is not 2xx or the content is neither HTML nor text."""
+    """Decoded, at most `max_size` bytes; empty when the status is not 2xx or `kind` is `other`."""
     kind: str
-    """`html`, `text`, or `other` for what was not read."""
+    """`html`, `text`, `xml` for what may be a sitemap or a feed, or `other` for what was not read."""
     truncated: bool
     """Whether the body was longer than `max_size`, and what is here is its beginning."""
     seconds: float
@@ -93,7 +97,7 @@ class Fetcher:
     ) -> Response:
         """Fetches a normalised URL. Blocks until the deadline at most. Raises FetchError.
 
-        The body is read only of a 2xx reply that is HTML or plain text, or of whatever type with `any_type`.
+        The body is read only of a 2xx reply that is HTML, plain text, a sitemap or a feed; with `any_type` of any.
         `validators` are ETag and Last-Modified of a copy that we have: if it is still right, the status is 304
         (RFC 9110 §13.1).
         """
@@ -109,6 +113,8 @@ class Fetcher:
             reply = self._send(url, validators)
         try:
             status, headers = reply.status_code, reply.headers
+            if "X-Robots-Tag" in headers:  # a line each: joined by commas, nobody knows whom the second one means
+                headers["X-Robots-Tag"] = "\n".join(reply.raw.headers.getlist("X-Robots-Tag"))
             if not 200 <= status < 300:
                 body, kind, truncated = b"", "other", False
             else:
@@ -190,6 +196,8 @@ def _kind(declared: str) -> str:
         return "html"
     if declared == "text/plain":
         return "text"
+    if declared in _XML:
+        return "xml"
     return "untold" if declared in _UNTOLD else "other"
 
 
@@ -200,6 +208,11 @@ def _sniffed(kind: str, head: bytes) -> str:
     if kind == "untold":
         start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:15].lower()
         return "html" if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<!--")) else "other"
+    if kind == "xml":
+        before = _BEFORE_ROOT.match(head)
+        start = head[before.end() :] if before else head
+        is_cut = not start or start.startswith((b"<?", b"<!--"))
+        return "xml" if is_cut or b"\0" in head or _ROOT.match(start) else "other"
     return kind
 
 

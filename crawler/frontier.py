@@ -62,8 +62,8 @@ class _Host:
     """One host: its URLs by depth, who uses it, when it may be used again. Touched under the frontier's lock only."""
 
     __slots__ = (
-        "again", "asked", "asking", "in_use", "name", "offered", "queue", "ready_at", "rested_at", "rules", "slots",
-        "tempo", "vain_since",
+        "again", "asked", "asking", "in_use", "last", "name", "offered", "queue", "ready_at", "rested_at", "rules",
+        "slots", "tempo", "vain_since",
     )  # fmt: skip
 
     def __init__(self, name: str, pace: Pace, now: float) -> None:
@@ -72,6 +72,7 @@ class _Host:
         self.tempo = Tempo(pace)
         self.queue: list[tuple[int, int, Queued]] = []  # depth, id, URL
         self.again: deque[tuple[Queued, int]] = deque()  # what met a trouble, with the attempts; its turn comes last
+        self.last = 0  # the greatest depth that was put into the queue
         self.in_use = 0
         self.rested_at = now + pace.rest if pace.rest else 0.0  # when it has rested from what ended
         self.ready_at = self.rested_at
@@ -203,8 +204,9 @@ class Frontier:
             self._unsettled += found_count - len(settled)
             if self._pages_left is not None:
                 self._pages_left = max(0, self._pages_left - pages)
-            if not backlog:  # else new URLs would overtake those that wait in the store
-                self._add(found)
+            if backlog:  # none may overtake those that wait in the store, which are behind all that wait here
+                found = [url for url in found if self._goes_before(url)]
+            self._add(found, share=2 * self._host_share if backlog else None)
             self._changed.notify_all()
 
     def refill(self, urls: Iterable[Queued]) -> None:
@@ -274,7 +276,13 @@ class Frontier:
             if len(host.queue) < share:
                 self._held.add(url.id)
                 heapq.heappush(host.queue, (url.depth, url.id, url))
+                host.last = max(host.last, url.depth)
                 self._offer(host, now)
+
+    def _goes_before(self, url: Queued) -> bool:
+        """Whether the URL's turn is before that of another one of its host in memory."""
+        host = self._hosts.get(host_of(url.url))
+        return host is not None and bool(host.queue) and url.depth < host.last
 
     def _offer(self, host: _Host, now: float) -> None:
         """Puts the host on offer if it has a URL and a free slot: now, or when it has rested.

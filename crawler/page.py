@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from crawler import charset
+from crawler.directives import directives, wishes
 from crawler.errors import CrawlerError
 from crawler.sections import MARKS, MAX_TITLE, Section, cut_into_sections, words_of
 from crawler.urls import MAX_URL, normalize
@@ -18,10 +19,14 @@ from crawler.urls import MAX_URL, normalize
 MAX_LINKS = 10_000  # URLs that a page links to; what comes after is dropped, which ends link farms
 MAX_LINK_TEXT = 200  # characters
 _MAX_DESCRIPTION = 1_000
+_MAX_FEEDS = 10
 _MAX_LINK_WORDS = 2_000_000  # characters of all link texts of a page; nested links repeat each other's
 
+_FEED_LINKS = ", ".join(
+    f'link[rel~="alternate"][type="application/{kind}+xml"][href]' for kind in ("rss", "atom", "rdf")
+)
 _PERMALINKS = frozenset("¶#§🔗⚓")  # texts of links from a heading to itself
-_REFRESH = re.compile(r"""[\d.\s]{1,20}+(?:[;,]\s{0,8})?+(?:url\s{0,8}=\s{0,8})?["']?([^"']{1,2083})""", re.I)
+_REFRESH = re.compile(r"""([\d.\s]{1,20}+)(?:[;,]\s{0,8})?+(?:url\s{0,8}=\s{0,8})?["']?([^"']{1,2083})""", re.I)
 
 
 class ParseError(CrawlerError):
@@ -52,6 +57,14 @@ class Page(NamedTuple):
     robots: frozenset[str] = frozenset()
     """Directives of meta robots that hold for us, in lower case: `noindex`, `nofollow`, `none` …"""
     encoding: str = "utf-8"
+    usage: str = ""
+    """What it says of other uses than search: `tdm-reservation: 1; noai`."""
+    broken_canonical: str = ""
+    """What stands in place of a canonical URL and is none."""
+    refresh: str = ""
+    """Where its meta refresh leads at once, without any time to read it; empty when there is none."""
+    feeds: tuple[str, ...] = ()
+    """The feeds that it names in its head."""
 
     @property
     def text(self) -> str:
@@ -93,10 +106,12 @@ def _plain(text: str, url: str, encoding: str) -> Page:
 
 
 def _from_tree(tree: LexborHTMLParser, url: str, encoding: str, agent: str, clean: bool) -> Page:
-    metas, refresh = _metas(tree)
+    metas, refresh, at_once = _metas(tree, agent.lower())
     base = _base(tree, url)
     links, permalinks = _links(tree, base, refresh)
-    canonical = tree.head.css_first("link[rel=canonical][href]") if tree.head is not None else None
+    original = tree.head.css_first("link[rel=canonical][href]") if tree.head is not None else None
+    named = (original.attributes.get("href") or "") if original else ""
+    canonical = (normalize(named, base) or "") if named else ""
     root = tree.root
     lang = (root.attributes.get("lang") or root.attributes.get("xml:lang") or "") if root is not None else ""
     title_node = tree.css_first("head > title") or tree.css_first("title")
@@ -108,6 +123,7 @@ def _from_tree(tree: LexborHTMLParser, url: str, encoding: str, agent: str, clea
         tree = LexborHTMLParser(markup, options=1)
         sections = cut_into_sections(tree, (), clean=False)
     first_heading = next((section.heading for section in sections if section.heading), "")
+    robots = directives(metas.get("robots", "")) | directives(metas.get(agent.lower(), ""))
     return Page(
         url=url,
         title=(title or metas.get("og:title", "") or first_heading or _name_of(url))[:MAX_TITLE],
@@ -115,31 +131,45 @@ def _from_tree(tree: LexborHTMLParser, url: str, encoding: str, agent: str, clea
         links=links,
         description=(metas.get("description", "") or metas.get("og:description", ""))[:_MAX_DESCRIPTION],
         lang=re.split("[-_]", lang.strip().lower(), maxsplit=1)[0][:8],
-        canonical=(normalize(canonical.attributes.get("href") or "", base) or "") if canonical else "",
-        robots=directives(metas.get("robots", "")) | directives(metas.get(agent.lower(), "")),
+        canonical=canonical,
+        broken_canonical="" if canonical else words_of(named)[:MAX_LINK_TEXT],
+        robots=robots,
         encoding=encoding,
+        usage=wishes(robots, metas),
+        refresh=(normalize(refresh, base) or "") if at_once else "",
+        feeds=_feeds(tree, base),
     )
 
 
-def directives(value: str) -> frozenset[str]:
-    """The directives in the value of meta robots or X-Robots-Tag: `NoIndex, follow` is {noindex, follow}."""
-    found = frozenset(part for part in re.split(r"[,\s]+", value.lower()) if part)
-    return found | {"noindex", "nofollow"} if "none" in found else found
+def _feeds(tree: LexborHTMLParser, base: str) -> tuple[str, ...]:
+    """What `<link rel=alternate>` offers as RSS or Atom."""
+    nodes = tree.head.css(_FEED_LINKS) if tree.head is not None else ()
+    found = (normalize(node.attributes.get("href") or "", base) for node in nodes)
+    return tuple(dict.fromkeys(filter(None, found)))[:_MAX_FEEDS]
 
 
-def _metas(tree: LexborHTMLParser) -> tuple[dict[str, str], str]:
-    """`<meta>` by name or property, the first of each, and the URL of a meta refresh."""
+def _metas(tree: LexborHTMLParser, agent: str) -> tuple[dict[str, str], str, bool]:
+    """`<meta>` by name or property, the URL of a meta refresh, and whether that leads there at once.
+
+    Of each name the first counts, but for robots and the agent (lower case): what they ask for adds up.
+    """
     found: dict[str, str] = {}
-    refresh = ""
+    refresh, at_once = "", False
     for node in tree.head.css("meta[content]") if tree.head is not None else ():
         attrs = node.attributes
         content = attrs.get("content") or ""
         if (attrs.get("http-equiv") or "").lower() == "refresh":
             match = _REFRESH.match(content.strip())
-            refresh = match[1].strip() if match else ""
-        elif name := attrs.get("name") or attrs.get("property"):
-            found.setdefault(name.lower(), words_of(content))
-    return found, refresh
+            seconds, refresh = (match[1].strip(), match[2].strip()) if match else ("", "")
+            is_for_all = node.parent is None or node.parent.tag != "noscript"
+            # Whole seconds count (HTML, shared declarative refresh steps).
+            at_once = seconds != "" and is_for_all and not seconds.partition(".")[0].strip("0")
+        elif name := (attrs.get("name") or attrs.get("property") or "").lower():
+            if name in found and name in ("robots", agent):
+                found[name] += f", {words_of(content)}"
+            else:
+                found.setdefault(name, words_of(content))
+    return found, refresh, at_once
 
 
 def _base(tree: LexborHTMLParser, url: str) -> str:

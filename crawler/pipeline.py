@@ -21,14 +21,15 @@ from crawler.config import Config
 from crawler.errors import CrawlerError, UsageError
 from crawler.frontier import HOST_SHARE, Frontier
 from crawler.pace import Pace
+from crawler.probe import Probes
 from crawler.report import Progress, Report, Tally
 from crawler.store import HostPace, Outcome, Revisit, RobotsReply, Store, open_store
+from crawler.traps import Traps
 from crawler.urls import Scope, hostname, origin
-from crawler.visit import Visitor
+from crawler.visit import DEFAULT_DELAY, Visitor
 
 QUEUE_BOUND: Final = 64  # documents between fetchers and indexers: memory is bounded by this, not by luck
 BATCH: Final = 64  # outcomes in one transaction at most
-DEFAULT_DELAY: Final = 1.0  # seconds between requests to a host that is not this machine
 OWN_CARE: Final = 0.2  # how much less this very machine rests when it is in trouble
 _ROOM: Final = 4 * HOST_SHARE  # new URLs that a transaction hands back at most
 _TICK: Final = 0.2  # seconds between two looks of the main thread at the clock, the keyboard and the progress
@@ -44,6 +45,7 @@ class Ring:
     config: Config
     frontier: Frontier
     store: Store
+    traps: Traps
     queue: _Queue = field(default_factory=lambda: queue.Queue(QUEUE_BOUND))
     tally: Tally = field(default_factory=Tally)
     writing: threading.Lock = field(default_factory=threading.Lock)
@@ -147,11 +149,13 @@ def crawl(
         raise no_seed()
     store = open_store(Path(config.db), durable=config.durable)
     try:
-        resumed = store.begin(_rules(config), config.seeds, fresh=config.fresh, revisit=revisit)
+        guesses = tuple(origin(seed) + "/sitemap.xml" for seed in config.seeds)
+        sitemaps = tuple(dict.fromkeys(guesses)) if config.sitemaps and config.depth else ()
+        resumed = store.begin(_rules(config), config.seeds, fresh=config.fresh, revisit=revisit, sitemaps=sitemaps)
         before = store.totals(config.seeds)
         pace = pace_of(config, store.hosts.paces())
         frontier = Frontier(pace, waiting=before.queued, max_pages=config.max_pages, retries=config.retries)
-        ring = Ring(config, frontier, store)
+        ring = Ring(config, frontier, store, Traps(before.traps if config.traps else ()))
         stop = _Stop(interrupts)
         started = time.monotonic()
         if before.queued:
@@ -188,7 +192,8 @@ def _turn(ring: Ring, stop: "_Stop", on_progress: Callable[[Progress], None] | N
     config = ring.config
     scope = Scope(config.scope, config.seeds, config.include, config.exclude)
     guard = Guard(addresses_of(config.seeds), allow_private=config.allow_private)
-    visitors = [Visitor(config, scope, guard) for _ in range(config.threads)]
+    probes = Probes()
+    visitors = [Visitor(config, scope, guard, ring.traps, probes) for _ in range(config.threads)]
     fetchers = [_thread("fetch", n, fetch_loop, ring, visitor) for n, visitor in enumerate(visitors, 1)]
     indexers = [_thread("index", n, index_loop, ring) for n in range(1, config.indexers + 1)]
 
@@ -319,7 +324,7 @@ def _rules(config: Config) -> dict[str, Any]:
         "scope": config.scope,
         "include": list(config.include),
         "exclude": list(config.exclude),
-    }
+    } | ({} if config.traps else {"traps": False})
 
 
 def _cores() -> int:

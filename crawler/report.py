@@ -8,6 +8,8 @@ from typing import Any, Self
 from crawler.store import Outcome, Totals
 from crawler.urls import host
 
+_SITEMAPS = ("sitemap", "no-sitemap")  # what is asked to know what to fetch is not counted as fetched
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -99,7 +101,7 @@ class Tally:
             self._progress = replace(
                 now,
                 pages=now.pages + sum(o.page is not None for o in some),
-                fetched=now.fetched + sum(o.status is not None for o in some),
+                fetched=now.fetched + sum(o.status is not None and o.reason not in _SITEMAPS for o in some),
                 failed=now.failed + sum(o.state == "failed" for o in some),
                 skipped=now.skipped + sum(o.state == "skipped" for o in some),
                 bytes=now.bytes + sum(o.size for o in some),

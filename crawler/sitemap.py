@@ -1,15 +1,17 @@
 """Sitemaps (https://www.sitemaps.org/protocol.html): bytes become URLs, and when they last changed. No I/O here."""
 
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
 from datetime import UTC, datetime, time
+from itertools import islice
 from typing import Final, NamedTuple
-from xml.parsers.expat import ExpatError, ParserCreate
 
+from crawler.elements import elements
 from crawler.urls import normalize
 
 MAX_ENTRIES: Final = 50_000  # of a sitemap, by the protocol
-_MAX_TEXT: Final = 4_096  # characters of one element
+MAX_BYTES: Final = 50 * 1024 * 1024  # of a sitemap without compression, by the protocol
+ROOTS: Final = frozenset({"urlset", "sitemapindex"})
 _GZIP: Final = b"\x1f\x8b"
 
 
@@ -22,55 +24,52 @@ class Sitemap(NamedTuple):
     """Normalised URLs of more sitemaps."""
 
 
-class _Refused(Exception):  # noqa: N818 - ends the parsing, and nothing else
-    """A document type: where entities come from, and no sitemap needs one."""
+def parse_sitemap(body: bytes, url: str, max_size: int = MAX_BYTES) -> Sitemap:
+    """What the XML, or the URLs one a line, in the bytes say, which may be compressed by gzip.
 
-
-def parse_sitemap(body: bytes, url: str, max_size: int) -> Sitemap:
-    """What the XML in the bytes says, which may be compressed by gzip; of broken XML what stands before the fault.
-
-    `url` is where it was fetched; at most `max_size` bytes are unpacked. A document type ends the reading: no entity
-    is ever expanded. Never raises.
+    `url` is where it was fetched; at most `max_size` bytes are unpacked. Of what is broken or too long, what stands
+    before that counts. Never raises.
     """
-    if body.startswith(_GZIP):
-        try:
-            body = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(body, max_size)
-        except zlib.error:
-            return Sitemap()
     pages: list[tuple[str, str]] = []
     sitemaps: list[str] = []
-    path: list[str] = []
-    entry: dict[str, str] = {}
+    for kind, location, changed in islice(_entries(unpacked(body, max_size)), MAX_ENTRIES):
+        if (normal := normalize(location, url)) is None:
+            continue
+        if kind == "sitemap":
+            sitemaps.append(normal)
+        else:
+            pages.append((normal, changed))
+    return Sitemap(tuple(pages), tuple(dict.fromkeys(sitemaps)))
 
-    def start(name: str, _: object) -> None:
-        path.append(name.rpartition(":")[2].lower())
-        if len(path) == 2:
-            entry.clear()
 
-    def text(data: str) -> None:
-        if len(path) == 3 and len(entry.get(path[2], "")) < _MAX_TEXT:
-            entry[path[2]] = entry.get(path[2], "") + data
+def unpacked(body: bytes, max_size: int = MAX_BYTES) -> bytes:
+    """The bytes, or what gzip made them of, up to a size; nothing when that is broken."""
+    if not body.startswith(_GZIP):
+        return body
+    try:
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(body, max_size)
+    except zlib.error:
+        return b""
 
-    def end(_: str) -> None:
-        kind = path.pop()
-        if len(path) == 1 and (location := normalize(entry.get("loc", ""), url)):
-            if kind == "sitemap":
-                sitemaps.append(location)
-            elif kind == "url":
-                pages.append((location, _time(entry.get("lastmod", ""))))
-        if len(pages) + len(sitemaps) >= MAX_ENTRIES:
-            raise _Refused
 
-    def refuse(*_: object) -> None:
-        raise _Refused
-
-    parser = ParserCreate()
-    parser.buffer_text = True
-    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, text
-    parser.StartDoctypeDeclHandler = refuse
-    with suppress(ExpatError, _Refused, ValueError):  # what was read until then is what it says
-        parser.Parse(body, True)
-    return Sitemap(tuple(pages), tuple(sitemaps))
+def _entries(body: bytes) -> Iterator[tuple[str, str, str]]:
+    """`(kind, location, last change)`; the kind is `url` or `sitemap`."""
+    head = body[:1000].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if head.startswith((b"http://", b"https://")):
+        for line in body.removeprefix(b"\xef\xbb\xbf").splitlines():
+            if line.strip().startswith((b"http://", b"https://")):
+                yield "url", line.decode("utf-8", "replace").strip(), ""
+        return
+    location = changed = ""
+    for path, text, _ in elements(body):
+        if len(path) == 3 and path[2] == "loc":
+            location = text
+        elif len(path) == 3 and path[2] == "lastmod":
+            changed = text
+        elif len(path) == 2:
+            if path[1] in ("url", "sitemap") and location:
+                yield path[1], location, _time(changed)
+            location = changed = ""
 
 
 def _time(written: str) -> str:

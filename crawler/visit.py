@@ -1,27 +1,31 @@
 """What a fetcher does with one task: fetch, parse, judge the outlinks. The result is an `Outcome` for the queue."""
 
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Final, NamedTuple
 
-from crawler import fields
-from crawler.addresses import Guard
+from crawler import elements, feed, fields, sitemap
+from crawler.addresses import Guard, is_loopback
 from crawler.config import Config
+from crawler.directives import directives, unwanted, wishes
 from crawler.fetch import Fetcher, Response
 from crawler.fingerprint import digest, sketch
 from crawler.frontier import Task
+from crawler.outlinks import MAX_REDIRECT_CHAIN, PAGE_REDIRECT, Outlinks
 from crawler.pace import Answer
-from crawler.page import Page, ParseError, directives, parse
+from crawler.page import Page, ParseError, parse
 from crawler.permit import Asked, answer_to, ask
+from crawler.probe import Probes, is_alike
 from crawler.robots import MAX_REDIRECTS
 from crawler.sitemap import Sitemap, parse_sitemap
 from crawler.store import Edge, Outcome, RobotsReply, State
 from crawler.transport import FetchError
-from crawler.urls import Scope, normalize, origin
+from crawler.traps import Traps
+from crawler.urls import Scope, hostname, normalize, origin
 
-MAX_REDIRECT_CHAIN: Final = 10
+DEFAULT_DELAY: Final = 1.0  # seconds between requests to a host that is not this machine
 
 
 class Visited(NamedTuple):
@@ -34,9 +38,17 @@ class Visited(NamedTuple):
 class Visitor:
     """Visits URLs one after another. Belongs to the thread that made it, but for `abort`."""
 
-    def __init__(self, config: Config, scope: Scope, guard: Guard) -> None:
+    def __init__(
+        self, config: Config, scope: Scope, guard: Guard, traps: Traps | None = None, probes: Probes | None = None
+    ) -> None:
+        """`traps` and `probes` are what all visitors of a crawl share."""
         self._config = config
-        self._verdict = lru_cache(maxsize=8192)(scope.verdict)  # most pages of a site link to the same places
+        self._traps = traps or Traps()
+        self._probes = probes or Probes()
+        self._stopped = threading.Event()
+        self._outlinks = Outlinks(config, scope)
+        # Where a sitemap may be, though nobody said so.
+        self._guesses = {origin(seed) + "/sitemap.xml" for seed in config.seeds}
         self._fetcher = Fetcher(
             user_agent=config.user_agent,
             timeout=config.timeout,
@@ -79,15 +91,25 @@ class Visitor:
 
     def visit(self, task: Task) -> Visited:
         """Fetches a URL if its host's rules allow it. Rule 4: whatever goes wrong costs this one URL; never raises."""
-        rules, url = task.rules, task.url.url
-        assert rules is not None
+        visited = self._visited(task)
+        outcome = visited.outcome
+        if task.url.sitemap and task.url.url in self._guesses and outcome.state in ("failed", "skipped"):
+            detail = ": ".join(filter(None, (outcome.reason, outcome.detail)))
+            missed = replace(outcome, state="skipped", reason="no-sitemap", detail=detail)
+            return visited if outcome.reason == "no-sitemap" else visited._replace(outcome=missed)
+        return visited
+
+    def _visited(self, task: Task) -> Visited:
+        url, is_sitemap = task.url.url, bool(task.url.sitemap) and self._config.sitemaps
         try:
-            if not rules.allows(self._config.user_agent, url):
-                return Visited(_refused(task, rules.code or "robots", rules.reason), None)
-            if self._config.obey_usage and rules.refuses_search(self._config.user_agent, url):
-                return Visited(_refused(task, "usage", ""), None)
-            validators = task.url.etag, task.url.last_modified
-            reply = self._fetcher.get(url, validators=validators)
+            if (refused := self._refused(task)) is not None:
+                return Visited(refused, None)
+            if is_sitemap:
+                validators = "", ""
+                reply = self._fetcher.get(url, max_size=sitemap.MAX_BYTES, any_type=True)
+            else:
+                validators = task.url.etag, task.url.last_modified
+                reply = self._fetcher.get(url, validators=validators)
         except FetchError as error:
             outcome = _outcome(task, _failed(error.reason), error.reason, error.detail)
             return Visited(outcome, Answer(trouble=error.reason if error.transient else ""))
@@ -101,6 +123,23 @@ class Visitor:
         except Exception as error:  # noqa: BLE001
             return Visited(_outcome(task, "failed", "internal-error", repr(error)[:500]), answer)
 
+    def _refused(self, task: Task) -> Outcome | None:
+        """Why the URL is not asked for, by its origin's robots.txt or as part of a trap; None when it is."""
+        rules, url, agent = task.rules, task.url.url, self._config.user_agent
+        assert rules is not None
+        if not rules.allows(agent, url):
+            code = rules.code or "robots"
+            return _outcome(task, _failed(code), code, rules.reason)
+        if self._config.obey_usage and rules.refuses_search(agent, url):
+            return _outcome(task, "skipped", "usage")
+        if not task.url.visits and (trap := self._traps.verdict(url)):
+            return _outcome(task, "skipped", "trap-shape", trap)
+        if task.url.sitemap and self._config.sitemaps and url in self._guesses:
+            named = self._outlinks.of_robots(origin(url), rules.sitemaps)
+            if named and url not in {edge.url for edge in named}:
+                return _outcome(task, "skipped", "no-sitemap", "robots.txt names others", edges=named)
+        return None
+
     def _judged(self, task: Task, reply: Response, conditional: bool) -> Outcome:
         if reply.status == 304 and conditional:
             return _outcome(task, "done", reply=reply, unchanged=True)
@@ -108,6 +147,8 @@ class Visitor:
             return self._redirected(task, reply)
         if not 200 <= reply.status < 300:
             return _outcome(task, "failed", f"http-{reply.status}", reply=reply)
+        if reply.kind == "xml" or (task.url.sitemap and self._config.sitemaps):
+            return self._listed(task, reply)
         if reply.kind == "other":
             return _outcome(task, "skipped", "content-type", reply.content_type[:200], reply)
         if not reply.body.strip():
@@ -120,32 +161,67 @@ class Visitor:
         if reply.kind == "html" and content_type.startswith("text/plain"):
             content_type = "text/html"
         page = parse(reply.body, url, content_type, agent=self._config.product)
-        asked = page.robots | directives(reply.headers.get("X-Robots-Tag", ""))
-        edges = tuple(self._edges(page, follow="nofollow" not in asked))
-        if "noindex" in asked:
-            return _outcome(task, "skipped", "noindex", reply=reply, edges=edges)
+        asked = page.robots | self._asked(reply)
+        follow = "nofollow" not in asked
+        if page.refresh and page.refresh != url and follow:  # nobody sees the page itself
+            return self._sent_on(task, reply, page.refresh, PAGE_REDIRECT)
+        edges = tuple(self._outlinks.of_page(page, task.url.redirects, follow=follow))
+        if refused := unwanted(asked, _now()):
+            return _outcome(task, "skipped", "noindex", "" if refused == "noindex" else refused, reply, edges=edges)
         if not page.sections:
             return _outcome(task, "skipped", "empty", "no text", reply, edges=edges)
+        text = page.text
+        text_hash = digest(text.encode())
+        if self._config.traps:
+            if self._is_soft_404(task, page, text, text_hash):
+                return _outcome(task, "skipped", "soft-404", reply=reply)
+            self._traps.look(page, text)
+        page = page._replace(robots=asked, usage="; ".join(filter(None, (wishes((), reply.headers), page.usage))))
         picked = self._config.fields_of(url)
         values = fields.extract(reply.body, page.encoding, picked) if picked and reply.kind == "html" else None
         reason = "cut-at-max-size" if reply.truncated else ""
         outcome = _outcome(task, "done", reason, reply=reply, edges=edges, page=page, values=values)
-        text = page.text
-        return replace(outcome, body_hash=digest(reply.body), text_hash=digest(text.encode()), sketch=sketch(text))
+        return replace(
+            outcome,
+            # Its canonical URL, if it is followed, is behind it as a redirect's target is.
+            redirects=task.url.redirects + PAGE_REDIRECT - 1,
+            detail=f"{page.broken_canonical!r} is no canonical URL" if page.broken_canonical else "",
+            body_hash=digest(reply.body),
+            text_hash=text_hash,
+            sketch=sketch(text),
+        )
 
-    def _edges(self, page: Page, *, follow: bool) -> Iterator[Edge]:
-        """The outlinks with a verdict each.
+    def _is_soft_404(self, task: Task, page: Page, text: str, text_hash: str) -> bool:
+        """Whether the page is what its server shows for whatever does not exist."""
+        url = page.url
+        is_front = url.count("/") == 3 and url.endswith("/")
+        if is_front or url in self._config.seeds or not self._probes.suspects(page, text_hash):
+            return False
+        answer = self._probes.answer(origin(url), lambda probe: self._text_of(probe, task), 2 * self._config.timeout)
+        return answer is not None and is_alike(text, url, answer)
 
-        The canonical URL is another name of the page, so it adds no hop; one at another origin is not believed.
+    def _text_of(self, url: str, task: Task) -> str | None:
+        """The text of the page at a URL that does not exist; None when there is none, as there should be.
+
+        The host rests before, as it does between any two requests: this thread holds its slot meanwhile.
         """
-        if page.canonical and page.canonical != page.url and origin(page.canonical) == origin(page.url):
-            yield Edge(page.canonical, self._verdict(page.canonical), 0, rel="canonical")
-        for url, fragment, text, rel in page.links:
-            refused = self._verdict(url)
-            if follow and "nofollow" not in rel:
-                yield Edge(url, refused, 1, fragment, text, rel)
-            else:
-                yield Edge(url, refused or "nofollow", None, fragment, text, rel)
+        assert task.rules is not None
+        agent = self._config.user_agent
+        own = 0.0 if is_loopback(hostname(url)) else DEFAULT_DELAY
+        delay = max(own if self._config.delay == "auto" else self._config.delay, task.rules.delay(agent))
+        if not task.rules.allows(agent, url) or self._stopped.wait(delay):
+            return None
+        try:
+            reply = self._fetcher.get(url)
+            if reply.status != 200 or reply.kind not in ("html", "text"):
+                return None
+            content_type = reply.content_type if reply.kind == "text" else "text/html"
+            return parse(reply.body, url, content_type).text
+        except (FetchError, ParseError):
+            return None
+
+    def _asked(self, reply: Response) -> frozenset[str]:
+        return directives(reply.headers.get("X-Robots-Tag", ""), self._config.product)
 
     def _redirected(self, task: Task, reply: Response) -> Outcome:
         """A redirect is an edge that adds no hop: its target goes round the ring as any URL, scope and robots too."""
@@ -153,14 +229,43 @@ class Visitor:
         if target is None or target == task.url.url:
             detail = "it redirects to itself" if target else f"Location {(reply.location or '')[:200]!r} is no http URL"
             return _outcome(task, "failed", "bad-redirect", detail, reply)
-        refused = self._verdict(target)
-        edge = Edge(target, refused, 0, rel="redirect")
-        if task.url.redirects >= MAX_REDIRECT_CHAIN:
+        return self._sent_on(task, reply, target, 1)
+
+    def _sent_on(self, task: Task, reply: Response, target: str, counts_as: int) -> Outcome:
+        """The outcome of a URL that leads to another one, which counts as so many redirects."""
+        refused = self._outlinks.verdict(target)
+        if task.url.redirects + counts_as <= MAX_REDIRECT_CHAIN:
+            edge = Edge(target, refused, 0, rel="redirect")
+        else:
             edge = Edge(target, refused or "redirects", None, rel="redirect")
-        return _outcome(task, "done", "redirect", reply=reply, edges=(edge,))
+        edges: tuple[Edge, ...] = (edge,)
+        if task.url.sitemap:  # what leads to a sitemap is one
+            edges = (edge._replace(text=task.url.sitemap, rel="sitemap"), edge)
+        detail = "by a meta refresh" if counts_as == PAGE_REDIRECT else ""
+        outcome = _outcome(task, "done", "redirect", detail, reply, edges=edges)
+        return replace(outcome, redirects=task.url.redirects + counts_as - 1)
+
+    def _listed(self, task: Task, reply: Response) -> Outcome:
+        """The outcome of a sitemap or a feed: edges, and no page."""
+        url, follow = task.url.url, "nofollow" not in self._asked(reply)
+        body = sitemap.unpacked(reply.body)
+        root = elements.root(body)
+        if self._config.feeds and root in feed.ROOTS:
+            edges = tuple(self._outlinks.of_feed(feed.parse_feed(body, url), follow=follow))
+            return _outcome(task, "done", "feed", _listing(len(edges), reply), reply, edges=edges)
+        if self._config.sitemaps and (root in sitemap.ROOTS or task.url.sitemap):
+            found = parse_sitemap(body, url)
+            nesting = task.url.redirects
+            edges = tuple(self._outlinks.of_sitemap(found, url, task.url.sitemap, nesting, follow=follow))
+            if edges:
+                outcome = _outcome(task, "done", "sitemap", _listing(len(edges), reply), reply, edges=edges)
+                return replace(outcome, modified=tuple(said for said in found.pages if said[1]))
+            return _outcome(task, "skipped", "no-sitemap", "it lists nothing", reply)
+        return _outcome(task, "skipped", "content-type", reply.content_type[:200], reply)
 
     def abort(self) -> None:
         """Ends the request under way, from another thread: its reads fail at once."""
+        self._stopped.set()
         self._fetcher.abort()
 
     def close(self) -> None:
@@ -202,8 +307,8 @@ def _outcome(
     )
 
 
-def _refused(task: Task, code: str, reason: str) -> Outcome:
-    return _outcome(task, _failed(code), code, reason)
+def _listing(count: int, reply: Response) -> str:
+    return f"{count} URLs" + (", but only its beginning was read" if reply.truncated else "")
 
 
 def _failed(reason: str) -> State:

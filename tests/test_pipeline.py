@@ -744,7 +744,7 @@ def test_fresh_leaves_other_sites_alone(site: Site, db: Path, run: Run) -> None:
     other = Site()
     try:
         other.page("/", "elsewhere")
-        crawl(Config(seeds=(other.url("/"),), db=str(db)))
+        crawl(Config(seeds=(other.url("/"),), db=str(db), sitemaps=False))
         site.page("/", "here")
         run(fresh=True)
         assert search("elsewhere", db=db).total == 1

@@ -17,12 +17,16 @@ class Queued(NamedTuple):
     id: int
     url: str
     depth: int
-    """Hops from the nearest seed when it was handed out."""
+    """Whose is smallest goes first: hops from the nearest seed, and more for one of many URLs of the same shape."""
     redirects: int
     """Redirects in a row that led here."""
     etag: str = ""
     """Of the stored page, to ask whether it has changed (RFC 9110 §13); empty when nothing is stored."""
     last_modified: str = ""
+    sitemap: str = ""
+    """Of a sitemap, the origin that it speaks for beside its own; empty for everything else."""
+    visits: int = 0
+    """How often it has answered before."""
 
 
 class Edge(NamedTuple):
@@ -32,9 +36,10 @@ class Edge(NamedTuple):
     refused: str | None
     """Why the target is not to be fetched (`scope`, `exclude` …), None when it is; too deep is the store's to say."""
     hops: int | None
-    """What following it adds to the depth: 1 for a link, 0 for a redirect, None when it is not followed."""
+    """What following it adds to the depth: 1 for a link, 0 for a redirect or a sitemap, None when not followed."""
     fragment: str = ""
     text: str = ""
+    """Its words; for a sitemap, the origin that it speaks for."""
     rel: str = ""
 
 
@@ -69,6 +74,8 @@ class Outcome:
     sketch: int | None = None
     fields: dict[str, Any] | None = None
     edges: tuple[Edge, ...] = ()
+    modified: tuple[tuple[str, str], ...] = ()
+    """URLs that it, a sitemap, says to have changed, and when (ISO 8601, UTC)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +107,8 @@ class Revisit(NamedTuple):
     """Which of the URLs that were fetched before are fetched again."""
 
     before: str | None = None
-    """Those whose last visit was not after this time (ISO 8601, UTC); None for those that are due."""
-    modified: tuple[tuple[str, str], ...] = ()
-    """URLs that are said to have changed, and when: due if they were not visited since."""
+    """Those whose last visit was not after this time (ISO 8601, UTC); None for those that are due, by their own history
+    or by what a sitemap says."""
 
 
 class Handed(NamedTuple):
@@ -130,6 +136,8 @@ class Totals:
     reasons: dict[str, int] = field(default_factory=dict)
     seeds: dict[str, str] = field(default_factory=dict)
     """What became of each seed: its state, reason and detail, joined by `: `."""
+    traps: frozenset[str] = frozenset()
+    """The shapes of the URLs that were left out as being in a trap."""
 
 
 class Hosts(Protocol):
@@ -150,8 +158,19 @@ class Store(Protocol):
     def rules(self) -> dict[str, Any] | None:
         """Those of the last crawl; None when there was none."""
 
-    def begin(self, rules: dict[str, Any], seeds: Sequence[str], *, fresh: bool, revisit: Revisit | None) -> bool:
-        """Starts a crawl, or goes on with the last one if it is unfinished (then True). Seeds are queued."""
+    def begin(
+        self,
+        rules: dict[str, Any],
+        seeds: Sequence[str],
+        *,
+        fresh: bool,
+        revisit: Revisit | None,
+        sitemaps: Sequence[str] = (),
+    ) -> bool:
+        """Starts a crawl, or goes on with the last one if it is unfinished (then True). Seeds are queued.
+
+        So are the `sitemaps`, where those of the seeds' origins may be, of origins that are new, or all to revisit.
+        """
 
     def commit(self, outcomes: Sequence[Outcome], news: Sequence[RobotsReply | HostPace], room: int) -> Handed:
         """Stores pages, index, links and states in ONE transaction; hands back at most `room` newly found URLs."""

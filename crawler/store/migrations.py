@@ -20,6 +20,8 @@ ALIKE_INDEXES: Final = tuple(
     for number, quarter in enumerate(QUARTERS, 1)
 )
 SIMILAR_INDEX: Final = "CREATE INDEX pages_by_similar ON pages(similar_to)"
+# Holds only what waits, so it stays as small as the queue. Of many of one shape, the later ones wait longer.
+QUEUED_INDEX: Final = "CREATE INDEX urls_queued ON urls(host, depth + crowd, id) WHERE state = 'queued'"
 ALIAS_INDEX: Final = "CREATE INDEX urls_same_as ON urls(same_as) WHERE same_as IS NOT NULL"
 
 
@@ -47,9 +49,19 @@ def _to_2(run: Callable[..., sqlite3.Cursor]) -> None:
 
 
 def _to_3(run: Callable[..., sqlite3.Cursor]) -> None:
-    """What hosts say of the use of their pages, and how they bear being asked; sketches of shorter beginnings."""
-    for column in ("usage TEXT", "delay REAL", "rests_until TEXT"):
-        run(f"ALTER TABLE hosts ADD COLUMN {column}")
+    """What hosts say and how they bear being asked; sitemaps, turns by shape, what pages say of other uses; sketches of
+    shorter beginnings."""
+    for table, column in (
+        ("hosts", "usage TEXT"),
+        ("hosts", "delay REAL"),
+        ("hosts", "rests_until TEXT"),
+        ("urls", "sitemap TEXT"),
+        ("urls", "crowd INTEGER NOT NULL DEFAULT 0"),
+        ("pages", "usage TEXT"),
+    ):
+        run(f"ALTER TABLE {table} ADD COLUMN {column}")
+    run("DROP INDEX urls_queued")
+    run(QUEUED_INDEX)
     run(f"UPDATE pages SET sketch = sketch({TEXT_OF_PAGE}), similar_to = NULL")
 
 

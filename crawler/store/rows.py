@@ -14,7 +14,8 @@ _FASTER: Final = 0.5  # and a changed one
 _LONGEST: Final = timedelta(days=60)
 _GONE_SINCE: Final = "gone since "
 
-_Target = tuple[str, str, str | None, int | None, int, int]  # URL, host, refused, depth, redirects, source
+# URL, host, refused, depth, redirects, source, origin that it speaks for as a sitemap
+_Target = tuple[str, str, str | None, int | None, int, int, str | None]
 
 
 class Known(NamedTuple):
@@ -132,7 +133,8 @@ class Rows:
         fields = None if o.fields is None else json.dumps(o.fields, ensure_ascii=False)
         self.pages.append(
             (o.id, o.url, page.title, page.description, page.lang, host(o.url), o.fetched_at, page.canonical,
-             page.encoding, " ".join(sorted(page.robots)), fields, o.body_hash, o.text_hash, o.sketch, changed_at)
+             page.encoding, " ".join(sorted(page.robots)), fields, o.body_hash, o.text_hash, o.sketch, changed_at,
+             page.usage)
         )  # fmt: skip
         for order, s in enumerate(page.sections):
             text = s.text.encode()
@@ -151,7 +153,8 @@ class Rows:
             known = self._best.get(edge.url)
             if known is None or (depth is not None and (known[3] is None or depth < known[3])):
                 redirects = o.redirects + 1 if edge.hops == 0 else 0
-                self._best[edge.url] = (edge.url, host(edge.url), edge.refused, depth, redirects, o.id)
+                speaks_for = edge.text if edge.rel == "sitemap" else None
+                self._best[edge.url] = (edge.url, host(edge.url), edge.refused, depth, redirects, o.id, speaks_for)
 
     @property
     def targets(self) -> list[_Target]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from crawler.errors import IndexFileError
-from crawler.store.migrations import ALIAS_INDEX, ALIKE_INDEXES, SIMILAR_INDEX, migrate
+from crawler.store.migrations import ALIAS_INDEX, ALIKE_INDEXES, QUEUED_INDEX, SIMILAR_INDEX, migrate
 
 APPLICATION_ID: Final = 0x6372776C  # "crwl", in the header of the file: PRAGMA application_id
 VERSION: Final = 3  # of the schema: PRAGMA user_version
@@ -199,14 +199,15 @@ def create(connection: sqlite3.Connection) -> None:
                 "visits": int,  # how often it has answered
                 "changes": int,  # how often its text was another one than the time before
                 "due_at": str,  # when to look again
+                "sitemap": str,  # of a sitemap: the origin that it speaks for; NULL for everything else
+                "crowd": int,  # by how many depths its turn is later, for there are many of its shape
             },
             pk="id",
-            not_null={"url", "host", "state", "redirects", "visits", "changes"},
-            defaults={"redirects": 0, "visits": 0, "changes": 0},
+            not_null={"url", "host", "state", "redirects", "visits", "changes", "crowd"},
+            defaults={"redirects": 0, "visits": 0, "changes": 0, "crowd": 0},
         )
         db.table("urls").create_index(["url"], unique=True, index_name="urls_by_url")
-        # Holds only what waits, so it stays as small as the queue.
-        db.execute("CREATE INDEX urls_queued ON urls(host, depth, id) WHERE state = 'queued'")
+        db.execute(QUEUED_INDEX)
         db.table("pages").create(
             {
                 "id": int,  # that of its URL
@@ -225,6 +226,7 @@ def create(connection: sqlite3.Connection) -> None:
                 "text_hash": str,
                 "sketch": int,  # for pages that are alike; NULL for a page of few words
                 "similar_to": int,  # the page that stands for those that are alike; NULL while not compared
+                "usage": str,  # what it says of other uses than search: headers, metas, directives
             },
             pk="id",
             not_null={"url", "title"},

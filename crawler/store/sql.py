@@ -53,9 +53,9 @@ WHERE pages.id = o.id
 
 PAGES = """
 INSERT INTO pages(id, url, title, description, lang, site, fetched_at, canonical, encoding, robots, fields, body_hash,
-    text_hash, sketch, changed_at)
+    text_hash, sketch, changed_at, usage)
 SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8, value->>9,
-    value->>10, value->>11, value->>12, value->>13, value->>14 FROM json_each(?)
+    value->>10, value->>11, value->>12, value->>13, value->>14, value->>15 FROM json_each(?)
 """
 
 # What URLs showed before their last change, by a page of their own or one that stood for them; its first million
@@ -119,12 +119,13 @@ FROM urls LEFT JOIN pages ON pages.id = coalesce(same_as, urls.id) WHERE urls.id
 """
 
 TARGETS = f"""
-INSERT INTO urls(url, host, depth, state, reason, redirects, found_on, found_at)
+INSERT INTO urls(url, host, depth, state, reason, redirects, found_on, found_at, sitemap)
 SELECT t.url, t.host, t.depth, CASE WHEN t.refused IS NOT NULL OR t.depth > :deepest THEN 'skipped' ELSE 'queued' END,
-    coalesce(t.refused, CASE WHEN t.depth > :deepest THEN 'depth' END, ''), t.redirects, t.source, :now
+    coalesce(t.refused, CASE WHEN t.depth > :deepest THEN 'depth' END, ''), t.redirects, t.source, :now, t.sitemap
 FROM (SELECT value->>0 AS url, value->>1 AS host, value->>2 AS refused, value->>3 AS depth, value->>4 AS redirects,
-    value->>5 AS source FROM json_each(:targets)) AS t WHERE true
+    value->>5 AS source, value->>6 AS sitemap FROM json_each(:targets)) AS t WHERE true
 ON CONFLICT(url) DO UPDATE SET depth = excluded.depth, found_on = excluded.found_on, redirects = excluded.redirects,
+    sitemap = coalesce(urls.sitemap, excluded.sitemap),
     reason = CASE WHEN {OPEN} THEN excluded.reason ELSE urls.reason END,
     state = CASE WHEN {OPEN} THEN excluded.state ELSE urls.state END
 WHERE excluded.depth < urls.depth OR (urls.depth IS NULL AND excluded.depth IS NOT NULL)
@@ -153,15 +154,25 @@ WHERE urls.id = n.target AND n.depth < urls.depth
 
 # What a fetcher needs of a URL. Validators only where there is something stored that a "not modified" would refer to.
 _HANDED = """
-json_array(id, url, coalesce(depth, 0), redirects, coalesce(iif(kept, etag, ''), ''),
-    coalesce(iif(kept, last_modified, ''), ''))
+json_array(id, url, coalesce(depth, 0) + crowd, redirects, coalesce(iif(kept, etag, ''), ''),
+    coalesce(iif(kept, last_modified, ''), ''), coalesce(sitemap, ''), visits)
 """
 _KEPT = "(same_as IS NOT NULL OR EXISTS (SELECT 1 FROM pages WHERE pages.id = urls.id)) AS kept"
 
 HAND_BACK = f"""
 SELECT json_group_array({_HANDED}), (SELECT count(*) FROM temp.offered)
 FROM (SELECT urls.*, {_KEPT} FROM temp.offered CROSS JOIN urls ON urls.id = offered.id
-    ORDER BY urls.depth, urls.id LIMIT ?)
+    ORDER BY urls.depth + urls.crowd, urls.id LIMIT ?)
+"""
+
+# What became available and was never fetched; and by how much its turn is later.
+NEWCOMERS = """
+SELECT json_group_array(json_array(urls.id, url)) FROM temp.offered CROSS JOIN urls ON urls.id = offered.id
+WHERE fetched_at IS NULL
+"""
+CROWDED = """
+UPDATE urls SET crowd = n.crowd FROM (SELECT value->>0 AS id, value->>1 AS crowd FROM json_each(?)) AS n
+WHERE urls.id = n.id
 """
 
 # A host at a time, by the index of what waits, so that one host with a million URLs does not hide the others.
@@ -174,9 +185,10 @@ WITH RECURSIVE waiting(host) AS (
 SELECT json_group_array({_HANDED}) FROM (
     SELECT urls.*, {_KEPT} FROM waiting CROSS JOIN urls ON urls.id IN (
         SELECT id FROM urls AS mine WHERE mine.state = 'queued' AND mine.host = waiting.host
-            AND mine.id NOT IN (SELECT value FROM json_each(:held)) ORDER BY mine.depth, mine.id LIMIT :share)
+            AND mine.id NOT IN (SELECT value FROM json_each(:held))
+            ORDER BY mine.depth + mine.crowd, mine.id LIMIT :share)
     WHERE waiting.host NOT IN (SELECT value FROM json_each(:full))
-    ORDER BY urls.depth, urls.id LIMIT :room)
+    ORDER BY urls.depth + urls.crowd, urls.id LIMIT :room)
 """
 
 # Which section each fragment of a page opens; none opens its first. Ids are separated by spaces, and mostly alone.
@@ -222,16 +234,32 @@ UPDATE urls SET state = 'queued', reason = '', detail = '' WHERE state IN ('fail
 """
 
 # What was asked once is asked again: when it is due, or when the last time was before the time given. What was known of
-# it stays until there is an answer.
+# it stays until there is an answer. Sitemaps are always asked: they say what else is due.
 REVISITED = """
 UPDATE urls SET state = 'queued' WHERE state <> 'queued' AND fetched_at IS NOT NULL AND depth IS NOT NULL
-    AND reason <> 'unreached' AND iif(:before IS NULL, coalesce(due_at, fetched_at) <= :now, fetched_at <= :before)
+    AND reason <> 'unreached' AND (sitemap IS NOT NULL
+        OR iif(:before IS NULL, coalesce(due_at, fetched_at) <= :now, fetched_at <= :before))
 """
 
+# What a sitemap says to have changed since the last visit, if that was before the present crawl.
 MODIFIED = """
-UPDATE urls SET state = 'queued' FROM (SELECT value->>0 AS url, value->>1 AS at FROM json_each(?)) AS said
-WHERE urls.url = said.url AND state <> 'queued' AND fetched_at < said.at AND depth IS NOT NULL AND reason <> 'unreached'
+UPDATE urls SET state = 'queued' FROM (SELECT value->>0 AS url, value->>1 AS at FROM json_each(:modified)) AS said
+WHERE urls.url = said.url AND state <> 'queued' AND fetched_at < said.at AND fetched_at < :began
+    AND depth IS NOT NULL AND reason <> 'unreached'
 """
+
+# Where sitemaps may be, with the origins that they speak for; and of those, where none was and no page leads to.
+SITEMAPS = """
+INSERT INTO urls(url, host, depth, state, reason, found_at, sitemap)
+SELECT value->>0, value->>1, 0, 'queued', '', ?, value->>2 FROM json_each(?) WHERE true
+ON CONFLICT(url) DO UPDATE SET depth = 0, found_on = NULL, state = 'queued', reason = '', sitemap = excluded.sitemap
+"""
+NO_SITEMAP = """
+DELETE FROM urls WHERE id IN (SELECT value FROM json_each(?)) AND visits <= 1
+    AND NOT EXISTS (SELECT 1 FROM links WHERE links.target = urls.id)
+"""
+TRAPPED = "SELECT url FROM urls WHERE state = 'skipped' AND reason = 'trap-shape' LIMIT 200000"
+CROWDS = "SELECT url, crowd FROM urls WHERE crowd > 0 LIMIT 200000"
 
 # Every table that holds something of a page, and by which column.
 OF_A_PAGE = (("sections", "page"), ("pages", "id"))

@@ -20,10 +20,11 @@ import msgspec
 
 from crawler.errors import CrawlerError, IndexFileError
 from crawler.fingerprint import ALIKE, NEAR, distance, likeness
+from crawler.shapes import Crowds, repetition, shape
 from crawler.store import Handed, HostPace, Hosts, Outcome, Queued, Revisit, RobotsReply, Totals, hosts, schema, sql
 from crawler.store.owner import own
 from crawler.store.rows import Rows
-from crawler.urls import Scope, host
+from crawler.urls import Scope, host, origin
 
 _CLOSER_LOOKS = 8  # at the texts of pages that may be alike, for each page
 _OF_THE_RUN = {"fresh", "update"}  # keys of the rules that say how a crawl runs, not what belongs to it
@@ -51,6 +52,8 @@ class SqliteStore:
         self._deepest = 0
         self._fresh = False
         self._crawl = 0
+        self._began = ""  # of a revisit: when it was started
+        self._crowds: Crowds | None = None
 
     def rules(self) -> dict[str, Any] | None:
         """Those of the last crawl; None when there was none."""
@@ -59,7 +62,13 @@ class SqliteStore:
         return json.loads(row[0]) if row else None
 
     def begin(
-        self, rules: dict[str, Any], seeds: Sequence[str], *, fresh: bool = False, revisit: Revisit | None = None
+        self,
+        rules: dict[str, Any],
+        seeds: Sequence[str],
+        *,
+        fresh: bool = False,
+        revisit: Revisit | None = None,
+        sitemaps: Sequence[str] = (),
     ) -> bool:
         """Starts a crawl by the rules, or goes on with the last one; returns whether it goes on.
 
@@ -67,18 +76,20 @@ class SqliteStore:
         the last crawl, every URL that was not fetched is judged anew. A crawl that starts after a finished one
         tries again what failed for a passing reason. `fresh` fetches everything again: what is indexed stays until
         it is replaced, and goes at the end of the crawl if it was not reached again. `revisit` asks again for what
-        was fetched before.
+        was fetched before. `sitemaps` are looked for where that was not done yet, or to revisit.
         """
         rules = rules | {"fresh": fresh} | ({"update": True} if revisit else {})
         written = json.dumps(rules, sort_keys=True)
         self._deepest = int(rules["depth"])
         self._fresh = fresh
         with self._transaction() as run:
-            last = run("SELECT id, finished_at, rules FROM crawls ORDER BY id DESC LIMIT 1").fetchone()
+            last = run("SELECT id, finished_at, rules, started_at FROM crawls ORDER BY id DESC LIMIT 1").fetchone()
             goes_on = last is not None and last[1] is None and last[2] == written
             if goes_on:
                 self._crawl = last[0]
+                self._began = last[3] if revisit else ""
             else:
+                self._began = _now() if revisit else ""
                 cursor = run("INSERT INTO crawls(started_at, rules) VALUES (?, ?)", (_now(), written))
                 self._crawl = int(cursor.lastrowid or 0)
                 if fresh:
@@ -90,10 +101,14 @@ class SqliteStore:
                         self._judge_anew(run, rules)
                 if revisit is not None:
                     run(sql.REVISITED, {"before": revisit.before, "now": _now()})
-                    run(sql.MODIFIED, (_json(revisit.modified),))
+                asked: dict[str, Any] = json.loads(last[2]) if last and not fresh and not revisit else {"depth": 0}
+                if asked["depth"] > 0:
+                    sitemaps = [url for url in sitemaps if origin(url) not in map(origin, asked["seeds"])]
+                run(sql.SITEMAPS, (_now(), json.dumps([(url, host(url), origin(url)) for url in sitemaps])))
             run(sql.SEEDS, (_now(), json.dumps([(url, host(url)) for url in seeds])))
             self._relax(run)
             run("DELETE FROM temp.offered")
+            self._crowds = Crowds(run(sql.CROWDS)) if rules.get("traps", True) else None
         return goes_on
 
     def _forget(self, run: Callable[..., sqlite3.Cursor], rules: dict[str, Any]) -> None:
@@ -113,11 +128,13 @@ class SqliteStore:
         changed = []
         rows = run(
             "SELECT id, url, depth, reason FROM urls WHERE depth IS NOT NULL AND (state = 'queued' "
-            "OR (state = 'skipped' AND reason IN ('scope', 'include', 'exclude', 'depth')))"
+            "OR (state = 'skipped' AND (reason IN ('scope', 'include', 'exclude', 'depth') OR reason LIKE 'trap-%')))"
         )
+        traps = rules.get("traps", True)
         while some := rows.fetchmany(10_000):
             for id_, url, depth, reason in some:
-                verdict = scope.verdict(url) or ("depth" if depth > self._deepest else "")
+                trap = "trap-shape" if reason == "trap-shape" else "trap-repeat" if repetition(url) else ""
+                verdict = scope.verdict(url) or ("depth" if depth > self._deepest else trap if traps else "")
                 if verdict != reason:
                     changed.append((id_, verdict))
         run(
@@ -161,7 +178,16 @@ class SqliteStore:
                 run(sql.PLACES_OF_TARGETS, (_json(batch.target_urls),))
                 run(sql.LINKS, (_json(batch.links),))
                 run("DELETE FROM temp.target")
+            modified = [said for outcome in outcomes for said in outcome.modified] if self._began else []
+            if modified:
+                run(sql.MODIFIED, {"modified": _json(modified), "began": self._began})
+            if guesses := [outcome.id for outcome in outcomes if outcome.reason == "no-sitemap"]:
+                run(sql.NO_SITEMAP, (_json(guesses),))
             self._relax(run)
+            if self._crowds is not None:
+                newcomers = json.loads(run(sql.NEWCOMERS).fetchone()[0])
+                if later := self._crowds.add(newcomers):
+                    run(sql.CROWDED, (_json(later),))
             urls, offered = run(sql.HAND_BACK, (room,)).fetchone()
             run("DELETE FROM temp.offered")
         handed = [Queued(*row) for row in msgspec.json.decode(urls)]
@@ -261,8 +287,16 @@ class SqliteStore:
             pages = run("SELECT count(*) FROM pages").fetchone()[0]
             fates = run(sql.FATES, (_json(list(seeds)),)).fetchall()
             aliases = run("SELECT count(*) FROM urls WHERE same_as IS NOT NULL").fetchone()[0]
+            trapped = run(sql.TRAPPED).fetchall() if "trap-shape" in dict(reasons) else []
         counts = {state: states.get(state, 0) for state in ("queued", "failed", "skipped", "gone")}
-        return Totals(pages=pages, duplicates=aliases, reasons=dict(reasons), seeds=dict(fates), **counts)
+        return Totals(
+            pages=pages,
+            duplicates=aliases,
+            reasons=dict(reasons),
+            seeds=dict(fates),
+            traps=frozenset(shape(url) for (url,) in trapped),
+            **counts,
+        )
 
     def close(self) -> None:
         """Closes the file, and lets go of it."""

@@ -1,0 +1,99 @@
+"""What a document leads to: pages, sitemaps and feeds become edges, each with the verdict on its target."""
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Final
+
+from crawler.config import Config
+from crawler.page import Link, Page
+from crawler.shapes import repetition, without_session
+from crawler.sitemap import Sitemap
+from crawler.store import Edge
+from crawler.urls import Scope, host, normalize, origin
+
+MAX_REDIRECT_CHAIN: Final = 10
+# A canonical URL or a meta refresh counts as so many redirects of a chain: there is room for one of them.
+PAGE_REDIRECT: Final = 6
+MAX_NESTING: Final = 3  # of sitemaps: robots.txt, an index, another one in it
+
+
+class Outlinks:
+    """The edges of what one crawl fetches. A URL is judged once, however many pages link to it."""
+
+    def __init__(self, config: Config, scope: Scope) -> None:
+        self._config = config
+        self._scope = scope
+        self.verdict = lru_cache(maxsize=8192)(self._judged)
+        """Why a URL is not to be fetched; None when it is."""
+
+    def _judged(self, url: str) -> str | None:
+        refused = self._scope.verdict(url)
+        if refused is None and self._config.traps and repetition(url):
+            return "trap-repeat"
+        return refused
+
+    def of_page(self, page: Page, redirects: int, *, follow: bool) -> Iterator[Edge]:
+        """The edges of a page that so many redirects led to; `follow` is False when it asks for that.
+
+        The canonical URL is another name of the page, so it adds no hop; one at another site is not believed. Nor do
+        the feeds that a front page or a seed names: what they list is as near as what it links to itself.
+        """
+        canonical = page.canonical
+        if canonical and canonical != page.url and same_site(canonical, page.url):
+            if redirects + PAGE_REDIRECT <= MAX_REDIRECT_CHAIN:
+                yield Edge(canonical, self.verdict(canonical), 0, rel="canonical")
+            else:
+                yield Edge(canonical, self.verdict(canonical) or "redirects", None, rel="canonical")
+        if page.feeds and self._config.feeds and self._is_front(page.url):
+            for feed in page.feeds:
+                yield self._edge(feed, 0, follow=follow, rel="alternate")
+        believes = self._config.follow_nofollow
+        for url, fragment, text, rel in page.links:
+            is_followed = follow and ("nofollow" not in rel or believes or "nofollow" not in rel.split())
+            yield self._edge(url, 1, fragment, text, rel, follow=is_followed)
+
+    def of_feed(self, entries: Iterable[Link], *, follow: bool) -> Iterator[Edge]:
+        """The edges of a feed: its entries are a hop away, as if it were a page."""
+        for url, fragment, text, rel in entries:
+            yield self._edge(url, 1, fragment, text, rel, follow=follow)
+
+    def of_robots(self, home: str, sitemaps: Iterable[str]) -> tuple[Edge, ...]:
+        """The sitemaps that the robots.txt of an origin names, and which may speak for it."""
+        found = dict.fromkeys(normalize(url, home + "/") for url in sitemaps)
+        return tuple(Edge(url, self.verdict(url), 0, text=home, rel="sitemap") for url in found if url)
+
+    def of_sitemap(self, sitemap: Sitemap, url: str, speaks_for: str, nesting: int, *, follow: bool) -> Iterator[Edge]:
+        """The edges of a sitemap: what it lists is a hop away, what it says of other sites is not believed.
+
+        `speaks_for` is the origin whose robots.txt named it: for that it may speak, too
+        (https://www.sitemaps.org/protocol.html#sitemaps_cross_submits).
+        """
+        for one in sitemap.sitemaps:
+            refused = self.verdict(one) or ("sitemap-nesting" if nesting >= MAX_NESTING else None)
+            yield Edge(
+                one, refused, None if refused or not follow else 0, text=speaks_for or origin(url), rel="sitemap"
+            )
+        for target, _ in sitemap.pages:
+            if same_site(target, url) or (speaks_for and same_site(target, speaks_for + "/")):
+                yield self._edge(target, 1, rel="listed", follow=follow)
+            else:
+                yield Edge(target, self.verdict(target) or "foreign-sitemap", None, rel="listed")
+
+    def _edge(
+        self, url: str, hops: int, fragment: str = "", text: str = "", rel: str = "", *, follow: bool = True
+    ) -> Edge:
+        if self._config.traps:
+            url = without_session(url)
+        refused = self.verdict(url)
+        if follow:
+            return Edge(url, refused, hops, fragment, text, rel)
+        return Edge(url, refused or "nofollow", None, fragment, text, rel)
+
+    def _is_front(self, url: str) -> bool:
+        """Whether the URL is a seed or the front page of its site: elsewhere, feeds repeat what the pages link to."""
+        return url in self._config.seeds or (url.count("/") == 3 and url.endswith("/"))
+
+
+def same_site(one: str, other: str) -> bool:
+    """Whether two URLs are at the same host, by whatever scheme, with `www.` or without, as a scope of hosts has it."""
+    return host(one).removeprefix("www.") == host(other).removeprefix("www.")
