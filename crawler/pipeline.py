@@ -8,15 +8,15 @@ Frontier ──────► fetcher threads ──────► queue.Queue
 
 import os
 import queue
-import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from crawler.addresses import Guard, is_loopback
+from crawler.access import Access
+from crawler.addresses import is_loopback
 from crawler.config import Config
 from crawler.errors import CrawlerError, UsageError
 from crawler.frontier import HOST_SHARE, Frontier, Pace, Task
@@ -150,6 +150,7 @@ def crawl(
     """
     if not config.seeds:
         raise _no_seed()
+    access = Access(config)
     store = open_store(Path(config.db), durable=config.durable)
     try:
         resumed = store.begin(_rules(config), config.seeds, fresh=config.fresh, revisit=revisit)
@@ -159,7 +160,7 @@ def crawl(
         stop = _Stop(interrupts)
         started = time.monotonic()
         if before.queued:
-            _turn(ring, stop, on_progress, started)
+            _turn(ring, access, stop, on_progress, started)
         after = store.totals(config.seeds)
         report = Report.of(
             ring.tally.progress(),
@@ -184,8 +185,7 @@ def preview(config: Config) -> dict[str, Any]:
     if not config.seeds:
         raise _no_seed()
     scope = Scope(config.scope, config.seeds, config.include, config.exclude)
-    guard = Guard(addresses_of(config.seeds), allow_private=config.allow_private)
-    pace, visitor = pace_of(config), Visitor(config, scope, guard)
+    pace, visitor = pace_of(config), Visitor(config, scope, Access(config))
     seeds = []
     for seed in config.seeds:
         task = Task(Queued(0, origin(seed) + "/robots.txt", 0, 0), host(seed), None, 0)
@@ -206,7 +206,9 @@ def _no_seed() -> UsageError:
     return UsageError("no seed", "say where to begin: crawl --seed https://example.org/ --depth 2")
 
 
-def _turn(ring: Ring, stop: "_Stop", on_progress: Callable[[Progress], None] | None, started: float) -> None:
+def _turn(
+    ring: Ring, access: Access, stop: "_Stop", on_progress: Callable[[Progress], None] | None, started: float
+) -> None:
     """Runs the ring until it is empty or stopped. Rule 5: it stops in the order of the data.
 
     The frontier closes, the fetchers are joined, each indexer gets one end mark behind the last document, and is
@@ -214,8 +216,7 @@ def _turn(ring: Ring, stop: "_Stop", on_progress: Callable[[Progress], None] | N
     """
     config = ring.config
     scope = Scope(config.scope, config.seeds, config.include, config.exclude)
-    guard = Guard(addresses_of(config.seeds), allow_private=config.allow_private)
-    visitors = [Visitor(config, scope, guard) for _ in range(config.threads)]
+    visitors = [Visitor(config, scope, access) for _ in range(config.threads)]
     fetchers = [_thread("fetch", n, fetch_loop, ring, visitor) for n, visitor in enumerate(visitors, 1)]
     indexers = [_thread("index", n, index_loop, ring) for n in range(1, config.indexers + 1)]
 
@@ -351,14 +352,3 @@ def pace_of(config: Config) -> Callable[[str], Pace]:
         return Pace(slots, delay)
 
     return pace
-
-
-def addresses_of(seeds: Iterable[str]) -> set[str]:
-    """The addresses of the seeds' own hosts: the user named them, so they may be private."""
-    found: set[str] = set()
-    for name in {hostname(seed) for seed in seeds}:
-        try:
-            found |= {str(entry[4][0]) for entry in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)}
-        except (OSError, UnicodeError):
-            continue  # the fetch will say so
-    return found

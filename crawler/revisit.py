@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from crawler.addresses import Guard
+from crawler.access import Access
 from crawler.config import Config
 from crawler.errors import IndexFileError
 from crawler.frontier import Task
-from crawler.pipeline import addresses_of, crawl, pace_of
+from crawler.pipeline import crawl, pace_of
 from crawler.report import Progress, Report
 from crawler.store import Queued, Revisit, stored_rules
 from crawler.urls import Scope, host, normalize, origin
@@ -51,7 +51,7 @@ def _modified(config: Config, interrupts: Callable[[], int]) -> tuple[tuple[str,
     another. What cannot be fetched or read says nothing.
     """
     scope = Scope(config.scope, config.seeds, config.include, config.exclude)
-    visitor = Visitor(config, scope, Guard(addresses_of(config.seeds), allow_private=config.allow_private))
+    visitor = Visitor(config, scope, Access(config))
     found: list[tuple[str, str]] = []
     try:
         for home in dict.fromkeys(map(origin, config.seeds)):

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Final, NamedTuple
 
 from crawler import fields
-from crawler.addresses import Guard
+from crawler.access import Access
 from crawler.config import Config
-from crawler.fetch import Fetcher, Response
+from crawler.fetch import Response
 from crawler.fingerprint import digest, sketch
 from crawler.frontier import Task
 from crawler.page import Page, ParseError, directives, parse
@@ -38,17 +39,10 @@ class Visited(NamedTuple):
 class Visitor:
     """Visits URLs one after another. Belongs to the thread that made it, but for `abort`."""
 
-    def __init__(self, config: Config, scope: Scope, guard: Guard) -> None:
+    def __init__(self, config: Config, scope: Scope, access: Access) -> None:
         self._config = config
         self._scope = scope
-        self._fetcher = Fetcher(
-            user_agent=config.user_agent,
-            timeout=config.timeout,
-            max_size=config.max_size,
-            guard=guard,
-            headers=dict(config.headers),
-            header_origins=frozenset(map(origin, config.seeds)),
-        )
+        self._fetcher = access.fetcher()
 
     def robots(self, task: Task) -> tuple[Rules, RobotsReply, float | None]:
         """The rules in a robots.txt, what came for the record, and in how many seconds to try again. Never raises."""
@@ -88,7 +82,7 @@ class Visitor:
         Raises FetchError.
         """
         for _ in range(MAX_REDIRECTS + 1):
-            reply = self._fetcher.get(url, max_size=max_size, any_type=True)
+            reply = self._fetcher.get(url, max_size=max_size, any_type=True, through=lambda _: True)
             if reply.location is None:
                 return reply
             target = normalize(reply.location, url)
@@ -108,7 +102,8 @@ class Visitor:
                     )
                 return Visited(_outcome(task, "skipped", "robots"), requested=False)
             validators = task.url.etag, task.url.last_modified
-            return self._judged(task, self._fetcher.get(task.url.url, validators=validators), any(validators))
+            reply = self._fetcher.get(task.url.url, validators=validators, through=partial(self._allows, task.rules))
+            return self._judged(task, reply, any(validators))
         except FetchError as error:
             again = _backoff(task.attempts) if error.transient else None
             return Visited(_outcome(task, _failed(error.reason), error.reason, error.detail), again)
@@ -116,6 +111,9 @@ class Visitor:
             return Visited(_outcome(task, "failed", "parse-error", str(error)))
         except Exception as error:  # noqa: BLE001
             return Visited(_outcome(task, "failed", "internal-error", repr(error)[:500]))
+
+    def _allows(self, rules: Rules, url: str) -> bool:
+        return self._scope.verdict(url) is None and rules.allows(self._config.user_agent, url)
 
     def _judged(self, task: Task, reply: Response, conditional: bool) -> Visited:
         if reply.status == 304 and conditional:

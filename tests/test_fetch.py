@@ -31,7 +31,7 @@ def fetcher(**settings: object) -> Fetcher:
         "user_agent": "crawler/test",
         "timeout": 5.0,
         "max_size": 1_000_000,
-        "guard": Guard({"127.0.0.1"}),
+        "guard": Guard(allow_private=True),
     }
     return Fetcher(**(defaults | settings))  # type: ignore[arg-type]
 
