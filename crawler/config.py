@@ -105,7 +105,7 @@ class Config:
         return self.sites.get(host(url)) if self.sites else None
 
 
-_SECRET = frozenset({"auth", "headers", "proxy"})  # what no message shows
+_SECRET = frozenset({"auth", "proxy"})  # what no message shows
 _OF_THE_RUN = frozenset({"fresh", "insecure"})  # what only a flag says, for one run
 _RANGES: Final[Mapping[str, tuple[float, float]]] = {
     "depth": (0, 1_000_000),
