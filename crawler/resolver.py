@@ -12,6 +12,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Final
 
+from crawler.addresses import is_address
+
 REMEMBERED_FOR: Final = 60.0  # seconds; getaddrinfo does not tell how long an answer holds
 _REMEMBERED: Final = 1024  # names
 _AT_ONCE: Final = 256  # look-ups under way; stalled ones, in the main
@@ -32,10 +34,14 @@ class Resolver:
 
     def look_up(self, name: str) -> Answer:
         """The addresses of a host name, now or later. The answer may be a `socket.gaierror` or a UnicodeError."""
+        if is_address(name):
+            answer = Answer()
+            answer.set_result(_addresses(name))
+            return answer
         with self._lock:
-            answer, until = self._answers.get(name, (None, 0.0))
-            if answer is not None and self._clock() < until:
-                return answer
+            known, until = self._answers.get(name, (None, 0.0))
+            if known is not None and self._clock() < until:
+                return known
             answer = Answer()
             if self._under_way >= _AT_ONCE:
                 answer.set_exception(socket.gaierror(socket.EAI_AGAIN, "too many look-ups are under way"))
@@ -57,11 +63,11 @@ class Resolver:
 
     def _ask(self, name: str, answer: Answer) -> None:
         try:
-            found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+            found = _addresses(name)
         except Exception as error:  # noqa: BLE001 - handed to those who wait
             self._settle(name, answer, error)
         else:
-            self._settle(name, answer, tuple((family, address) for family, _, _, _, address in found))
+            self._settle(name, answer, found)
 
     def _settle(self, name: str, answer: Answer, found: tuple[Address, ...] | Exception) -> None:
         with self._lock:
@@ -74,6 +80,11 @@ class Resolver:
             answer.set_exception(found)
         else:
             answer.set_result(found)
+
+
+def _addresses(name: str) -> tuple[Address, ...]:
+    found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    return tuple((family, address) for family, _, _, _, address in found)
 
 
 RESOLVER: Final = Resolver()

@@ -247,6 +247,9 @@ class _Context(ssl.SSLContext):
         except TimeoutError as error:
             tls.close()
             raise FetchError("timeout", "no TLS handshake before the deadline", transient=True) from error
+        except (ssl.SSLEOFError, AttributeError) as error:  # AttributeError: it was over before TLS began
+            tls.close()
+            raise FetchError("connect-error", "the connection ended in the TLS handshake", transient=True) from error
         except BaseException:
             tls.close()
             raise
@@ -254,7 +257,7 @@ class _Context(ssl.SSLContext):
 
 
 @lru_cache(maxsize=2)
-def _tls(verified: bool) -> ssl.SSLContext:
+def tls_context(verified: bool) -> ssl.SSLContext:
     """One context for all threads: loading the certificate authorities takes 20 ms."""
     context = _Context(ssl.PROTOCOL_TLS_CLIENT)  # TLS 1.2 or newer, names checked
     context.sslsocket_class = TLSSocket
@@ -309,7 +312,7 @@ class Adapter(HTTPAdapter):
         home = origin(request.url)
         if home != self._home:
             scheme = home.partition(":")[0]
-            parts = {"ssl_context": _tls(self._verified)} if scheme == "https" else {}
+            parts = {"ssl_context": tls_context(self._verified)} if scheme == "https" else {}
             self._pool = self.poolmanager.connection_from_url(home, parts)
             self._home = home
         return self._pool

@@ -5,12 +5,11 @@ import http.server
 import resource
 import socket
 import ssl
-import struct
 import subprocess
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import brotli
@@ -21,9 +20,9 @@ from crawler.addresses import Guard
 from crawler.fetch import Fetcher
 from crawler.transport import FetchError
 from tests.site import Site
-from tests.wire import Script, Wire
+from tests.wire import Script, Wire, reset
 
-Serve = Callable[[Script | bytes], Wire]
+Serve = Callable[..., Wire]
 
 
 def fetcher(**settings: object) -> Fetcher:
@@ -36,30 +35,12 @@ def fetcher(**settings: object) -> Fetcher:
     return Fetcher(**(defaults | settings))  # type: ignore[arg-type]
 
 
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Starts a server of bytes; it is stopped after the test."""
-    wires: list[Wire] = []
-
-    def start(script: Script | bytes) -> Wire:
-        wires.append(Wire(script))
-        return wires[-1]
-
-    yield start
-    for wire in wires:
-        wire.close()
-
-
 def html(body: bytes, *headers: str) -> bytes:
     lines = ["HTTP/1.1 200 OK", "Content-Type: text/html", f"Content-Length: {len(body)}", *headers, "", ""]
     return "\r\n".join(lines).encode() + body
 
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-
-def reset(connection: socket.socket) -> None:
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def reset_in_the_body(connection: socket.socket) -> None:

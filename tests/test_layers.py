@@ -8,8 +8,9 @@ import crawler
 # From the bottom to the top; a module may import those that stand in a row above its own in this list.
 LAYERS = [
     ["__init__"],  # the version; what else it names is loaded on first use
-    ["errors", "urls", "addresses", "charset", "fingerprint", "reasons", "resolver", "proxy", "framing"],
-    ["transport", "credentials", "sections"],
+    ["errors", "urls", "addresses", "charset", "fingerprint", "reasons", "proxy", "framing"],
+    ["resolver", "credentials", "sections"],
+    ["transport"],
     ["wall"],
     ["fields", "robots", "sitemap", "page", "fetch", "query"],
     ["config", "store", "store.migrations", "store.owner"],
