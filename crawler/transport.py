@@ -348,7 +348,8 @@ def in_words(error: BaseException | None) -> str:
         return f"certificate verify failed: {error.verify_message}"
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason.lower().replace("_", " ")
-    if isinstance(error, OSError) and error.errno in errno.errorcode and error.strerror:
+    known = isinstance(error, socket.gaierror) or (isinstance(error, OSError) and error.errno in errno.errorcode)
+    if known and isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     text = " ".join(str(error).split())[:200]
     return "".join(char if char.isprintable() else "?" for char in text) or type(error).__name__

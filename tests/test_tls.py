@@ -13,11 +13,10 @@ import pytest
 import trustme
 
 from crawler import Config, crawl, transport
-from crawler.addresses import Guard
 from crawler.cards import summary
 from crawler.cli import run as run_cli
-from crawler.fetch import Fetcher
 from crawler.transport import FetchError
+from tests.test_fetch import fetcher
 from tests.wire import Wire, read_request
 
 Serve = Callable[..., Wire]
@@ -74,16 +73,6 @@ def too_old(authority: trustme.CA) -> ssl.SSLContext:
         context.maximum_version = ssl.TLSVersion.TLSv1_1
     context.set_ciphers("ALL:@SECLEVEL=0")
     return context
-
-
-def fetcher(**settings: object) -> Fetcher:
-    defaults = {
-        "user_agent": "crawler/test",
-        "timeout": 5.0,
-        "max_size": 1_000_000,
-        "guard": Guard(allow_private=True),
-    }
-    return Fetcher(**(defaults | settings))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ class Wire:
         script: Script | bytes,
         *,
         address: str = "127.0.0.1",
+        port: int = 0,
         tls: ssl.SSLContext | None = None,
         deaf: bool = False,
         robots: bytes = b"",
@@ -36,7 +37,7 @@ class Wire:
         self.stopping = threading.Event()
         self.requests: list[bytes] = []
         self.connections = 0
-        self._listener = socket.create_server((address, 0))
+        self._listener = socket.create_server((address, port))
         self._open: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
