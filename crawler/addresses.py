@@ -23,6 +23,11 @@ def is_loopback(hostname: str) -> bool:
     return address is not None and address.is_loopback
 
 
+def is_address(hostname: str) -> bool:
+    """Whether a host is written as an address, which nobody needs to look up."""
+    return _parse(hostname) is not None
+
+
 def is_public(address: str) -> bool:
     """Whether an address is globally reachable, also after taking it out of the IPv6 forms that can wrap an IPv4."""
     parsed = _parse(address)
@@ -35,15 +40,16 @@ def is_public(address: str) -> bool:
 class Guard:
     """Decides whether an address may be connected to: public ones, and those that the seeds' own hosts have.
 
-    Immutable after construction, so that all threads share one.
+    An exemption holds for a port, too: a page of the server that someone runs at 127.0.0.1:8000 is no reason to talk to
+    the database at 127.0.0.1:5984. Immutable after construction, so that all threads share one.
     """
 
-    def __init__(self, exempt: Iterable[str] = (), *, allow_private: bool = False) -> None:
+    def __init__(self, exempt: Iterable[tuple[str, int]] = (), *, allow_private: bool = False) -> None:
         self._exempt = frozenset(exempt)
         self._allow_private = allow_private
 
-    def allows(self, address: str) -> bool:
-        return self._allow_private or address in self._exempt or is_public(address)
+    def allows(self, address: str, port: int) -> bool:
+        return self._allow_private or (address, port) in self._exempt or is_public(address)
 
     def __repr__(self) -> str:
         return f"<Guard allows {'all' if self._allow_private else f'public and {sorted(self._exempt)}'}>"

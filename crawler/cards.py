@@ -12,6 +12,7 @@ from crawler.report import Report
 from crawler.store.sql import TRANSIENT
 
 _MARKS = re.compile(f"([{MARK}{MARK_END}])")
+_INSECURE = "Certificates of servers were not verified (--insecure): anybody on the way could have sent these pages."
 
 
 def cards(results: Results, width: int, *, color: bool) -> Iterator[str]:
@@ -75,7 +76,7 @@ def rows(results: Results) -> Iterator[str]:
         yield "\t".join(printable(cell) for cell in cells)
 
 
-def summary(report: Report, db: str) -> str:
+def summary(report: Report, db: str, *, insecure: bool = False) -> str:
     """What a crawl came to, and what to do next."""
     rate = report.indexed / report.seconds if report.seconds else 0.0
     lines = []
@@ -95,12 +96,14 @@ def summary(report: Report, db: str) -> str:
         lines.append(f"{_count(report.queued, 'URL')} still queued: the same command goes on from here.")
     elif not report.fetched and report.pages:
         lines.append("To fetch everything again: the same command with --fresh.")
+    if insecure:
+        lines.append(_INSECURE)
     if report.pages:
         lines.append(f"next: crawl search TERM{'' if db == 'crawl.db' else f' --db {db}'}")
     return "\n".join(map(printable, lines))
 
 
-def updated(report: Report) -> str:
+def updated(report: Report, *, insecure: bool = False) -> str:
     """What an update found; the first line is counts alone."""
     changes = report.changes
     lines = [", ".join(f"{changes[verdict]} {verdict}" for verdict in ("new", "changed", "gone", "same"))]
@@ -113,6 +116,8 @@ def updated(report: Report) -> str:
         lines.append("Nothing is due yet. To visit everything again: crawl update --older-than 0")
     if failed := sum(report.reasons.get(reason, 0) for reason in TRANSIENT):
         lines.append(f"{_count(failed, 'URL')} could not be fetched for now; what was indexed of them stays.")
+    if insecure:
+        lines.append(_INSECURE)
     return "\n".join(lines)
 
 

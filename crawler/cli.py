@@ -10,7 +10,7 @@ from crawler import __version__
 from crawler.commands import COMMANDS
 from crawler.console import printable
 from crawler.errors import SeedError, UsageError
-from crawler.shell import DefaultToCrawl, as_json, common, counted_interrupts, prepare
+from crawler.shell import DefaultToCrawl, as_json, common, counted_interrupts, prepare, reaching
 from crawler.shell import run as run_command
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ Interrupted or killed, the same command goes on where it was.""",
 @click.option(
     "--header", "headers", metavar="'NAME: VALUE'", multiple=True, help="Sent to the seeds' own origins only."
 )
+@reaching
 @click.option("--allow-private", is_flag=True, default=None, help="Let links lead to private addresses.")
 @click.option("--durable", is_flag=True, default=None, help="Wait for the disk at every commit: safe from power cuts.")
 @click.option("--fresh", is_flag=True, default=None, help="Fetch everything again.")
@@ -117,7 +118,7 @@ def crawl_command(**flags: Any) -> int:
     from crawler.cards import summary
 
     if report.fetched or report.interrupted or not report.no_seed_fetched:
-        console.say(summary(report, config.db))
+        console.say(summary(report, config.db, insecure=config.insecure))
     if flags["as_json"]:
         console.result(as_json(report.as_dict()))
     if report.interrupted:
@@ -146,6 +147,7 @@ Asks servers to send only what has changed. Seeds, depth and scope are those of 
 @click.option("--threads", type=int, metavar="N", help="Fetcher threads.  [default: 4]")
 @click.option("--per-host", metavar="N|auto", help="Requests to a host at once.  [default: auto]")
 @click.option("--delay", metavar="SECONDS|auto", help="Between two requests to a host.  [default: auto]")
+@reaching
 @common
 def update_command(**flags: Any) -> int:
     """Crawl again what is due. A page that changed is due sooner the next time, one that did not later."""
@@ -160,9 +162,9 @@ def update_command(**flags: Any) -> int:
 
     if flags["as_json"]:
         console.result(as_json(report.as_dict() | report.changes))
-        console.say(updated(report))
+        console.say(updated(report, insecure=config.insecure))
     else:
-        counts, *rest = updated(report).split("\n")
+        counts, *rest = updated(report, insecure=config.insecure).split("\n")
         console.result(counts)
         if rest:
             console.say("\n".join(rest))

@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 from crawler import __version__
 from crawler.errors import UsageError
 from crawler.fields import Selector
+from crawler.proxy import Proxy
 from crawler.robots import product
 from crawler.urls import ScopeKind, host, normalize
 
@@ -44,7 +45,11 @@ class Config:
     max_size: int = 10 * 1024 * 1024
     retries: int = 2
     user_agent: str = f"crawler/{__version__}"
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    auth: str = field(default="", repr=False)
+    cookies: str = ""
+    proxy: str = field(default="", repr=False)
+    insecure: bool = False
     obey_robots: bool = True
     robots_strict: bool = False
     obey_usage: bool = False
@@ -69,7 +74,7 @@ class Config:
             if url is None:
                 raise UsageError(*_not_a_seed(seed), key="seeds")
             if "@" in url.split("/", 3)[2]:  # it would be kept in the index, with every URL of the site
-                hint = "give them as a header: --header 'Authorization: Basic …'"
+                hint = "give them with --auth USER:PASSWORD"
                 raise UsageError("a seed holds a user name or password", hint, key="seeds")
             seeds.append(url)
         object.__setattr__(self, "seeds", tuple(dict.fromkeys(seeds)))
@@ -86,6 +91,16 @@ class Config:
             for name, value in named.items():
                 if not _is_header(name, value):
                     raise UsageError(f"header {name!r} is not a header", "give NAME: VALUE in printable ASCII", key=key)
+        if self.auth and (":" not in self.auth or not self.auth.isprintable()):  # RFC 7617 §2
+            raise UsageError("auth is no user name and password", "give USER:PASSWORD", key="auth")
+        if self.auth and "authorization" in map(str.lower, self.headers):
+            raise UsageError("there are two Authorization headers", "give auth or the header, not both", key="auth")
+        if self.proxy:
+            try:
+                Proxy.parse(self.proxy)
+            except ValueError as error:
+                hint = "give http://HOST:PORT, socks5://HOST:PORT or socks5h://HOST:PORT"
+                raise UsageError(f"proxy cannot be used: {error}", hint, key="proxy") from None
 
     @property
     def product(self) -> str:
@@ -103,6 +118,8 @@ class Config:
         return self.sites.get(host(url)) if self.sites else None
 
 
+_SECRET = frozenset({"auth", "proxy"})  # what no message shows
+_OF_THE_RUN = frozenset({"fresh", "insecure"})  # what only a flag says, for one run
 _RANGES: Final[Mapping[str, tuple[float, float]]] = {
     "depth": (0, 1_000_000),
     "max_pages": (0, 10**12),
@@ -205,7 +222,7 @@ def _from_environment(environ: Mapping[str, str], places: dict[str, str]) -> dic
     values = {}
     for key in _KEYS:
         name = f"CRAWL_{key.upper()}"
-        if name in environ and key not in ("headers", "fresh"):
+        if name in environ and key != "headers":
             places[key] = f"environment variable {name}"
             values[key] = _typed(key, _plain(key, environ[name]), places[key])
     return values
@@ -256,7 +273,8 @@ def _typed(key: str, value: Any, where: str) -> Any:
         is_number = bool({int, float} & set(kinds))
         if value == "auto" or not is_number:
             return value
-    raise UsageError(f"{where}: {key} is {value!r}", f"give {_wanted(kinds)}")
+    shown = "something else" if key in _SECRET else repr(value)
+    raise UsageError(f"{where}: {key} is {shown}", f"give {_wanted(kinds)}")
 
 
 def _wanted(kinds: tuple[Any, ...]) -> str:
@@ -305,4 +323,4 @@ def _not_a_seed(seed: str) -> tuple[str, str]:
 
 
 _TYPES: Final = typing.get_type_hints(Config)
-_KEYS: Final = tuple(item.name for item in fields(Config) if item.name not in ("sites", "fresh"))
+_KEYS: Final = tuple(item.name for item in fields(Config) if item.name not in {"sites", *_OF_THE_RUN})

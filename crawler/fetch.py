@@ -1,30 +1,34 @@
 """One GET: an absolute deadline, a cap on the decoded body, redirects reported instead of followed.
 
 The transport is requests' HTTP adapter without the session around it, whose redirects, cookies and environment
-(.netrc, proxy variables) must not act here.
+(.netrc, proxy variables) must not act here. One kind of redirect is followed here after all: a cookie wall.
 """
 
 import re
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPException
 from http.client import IncompleteRead as ChunkCut
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import requests
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import DecodeError, HTTPError, IncompleteRead, ProtocolError, ReadTimeoutError
 
 from crawler.addresses import Guard
+from crawler.credentials import Credentials, with_cookies
+from crawler.proxy import Proxy
 from crawler.transport import Adapter, FetchError, Line, in_words
-from crawler.urls import origin
+from crawler.wall import Wall
 
 _CHUNK: Final = 256 * 1024  # bytes decoded at a time; a decompression bomb is seen after the first
 _OVERHEAD: Final = 2 * 1024 * 1024  # bytes on the wire beside the body: headers, chunk sizes, what is read ahead
 _DRAIN_TIME: Final = 0.05  # seconds that reading an unwanted body to its end may take
 _SMALL: Final = 16 * 1024  # bytes of an unwanted body that are read to keep the connection
 _SNIFF: Final = 512  # bytes looked at to tell text from data
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ENCODINGS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "identity", ""})
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _XML = frozenset({"application/xml", "text/xml", "application/rss+xml", "application/atom+xml", "application/rdf+xml"})
@@ -47,15 +51,18 @@ class Response:
     truncated: bool
     """Whether the body was longer than `max_size`, and what is here is its beginning."""
     seconds: float
+    cookies: tuple[str, ...] = ()
+    """What a redirect would have set: the values of its Set-Cookie headers."""
 
     @property
     def content_type(self) -> str:
-        return self.headers.get("Content-Type", "")
+        declared = self.headers.get("Content-Type", "")
+        return declared if declared.isprintable() else "".join(c if c.isprintable() else "?" for c in declared)
 
     @property
     def location(self) -> str | None:
         """Where a redirect points, as the server wrote it; None when this is no redirect."""
-        if self.status not in (301, 302, 303, 307, 308):
+        if self.status not in _REDIRECTS:
             return None
         # http.client reads headers as Latin-1; a server that sends UTF-8 there means UTF-8.
         raw = self.headers.get("Location", "").encode("latin-1", "replace")
@@ -72,66 +79,99 @@ class Fetcher:
         timeout: float,
         max_size: int,
         guard: Guard,
-        headers: dict[str, str] | None = None,
-        header_origins: frozenset[str] = frozenset(),
+        credentials: Credentials | None = None,
+        proxy: Proxy | None = None,
+        verified: bool = True,
     ) -> None:
         """`timeout` is in seconds for a whole GET, `max_size` in decoded bytes.
 
-        `headers` of the user's own go to the origins named, and nowhere else.
+        `verified` says whether the certificates of servers are; there is one good reason for False, a server of one's
+        own.
         """
         self._timeout = timeout
         self._max_size = max_size
-        self._line = Line(guard)
-        self._adapter = Adapter(self._line)
-        self._header_origins = header_origins
-        common = {
-            "User-Agent": user_agent,
-            "Accept": "text/html,application/xhtml+xml,text/plain;q=0.9,*/*;q=0.1",
-            "Accept-Encoding": "gzip, deflate, br, zstd",
-        }
-        self._common = CaseInsensitiveDict(common)
-        self._with_own = CaseInsensitiveDict(common | (headers or {}))
+        self._line = Line(guard, proxy)
+        self._adapter = Adapter(self._line, verified=verified)
+        self._credentials = credentials or Credentials()
+        self._wall = Wall()
+        self._common = CaseInsensitiveDict(
+            {
+                "User-Agent": user_agent,
+                "Accept": "text/html,application/xhtml+xml,text/plain;q=0.9,*/*;q=0.1",
+                "Accept-Encoding": "gzip, deflate, br, zstd",
+            }
+        )
 
     def get(
-        self, url: str, *, max_size: int | None = None, any_type: bool = False, validators: tuple[str, str] = ("", "")
+        self,
+        url: str,
+        *,
+        max_size: int | None = None,
+        any_type: bool = False,
+        validators: tuple[str, str] = ("", ""),
+        through: Callable[[str], bool] | None = None,
     ) -> Response:
         """Fetches a normalised URL. Blocks until the deadline at most. Raises FetchError.
 
         The body is read only of a 2xx reply that is HTML, plain text, a sitemap or a feed; with `any_type` of any.
         `validators` are ETag and Last-Modified of a copy that we have: if it is still right, the status is 304
-        (RFC 9110 §13.1).
+        (RFC 9110 §13.1). `through` says which URLs of the same origin may be asked for on the way through a cookie
+        wall; without it, none may.
         """
         started = time.monotonic()
         most = max_size or self._max_size
-        self._line.open(started + self._timeout, most + _OVERHEAD)
+
+        def ask(target: str, cookies: str = "") -> Response:
+            own = validators if target == url else ("", "")
+            return self._ask(target, cookies, own, started, most, any_type)
+
+        reply = ask(url)
+        if reply.location is not None and through is not None:
+            return self._wall.passed(reply, ask, through)
+        return reply
+
+    def _ask(
+        self, url: str, cookies: str, validators: tuple[str, str], started: float, max_size: int, any_type: bool
+    ) -> Response:
+        self._line.open(started + self._timeout)
+        headers = self._headers(url, cookies, validators)
         try:
-            reply = self._send(url, validators)
+            reply = self._send(url, headers)
         except FetchError as error:
             # A kept connection that the server had closed meanwhile says nothing about the server.
             if error.reason != "connect-error" or self._line.connected:
                 raise
-            reply = self._send(url, validators)
+            reply = self._send(url, headers)
+        self._line.bytes_left = max_size + _OVERHEAD
+        set_cookies: tuple[str, ...] = ()
         try:
-            status, headers = reply.status_code, reply.headers
-            if "X-Robots-Tag" in headers:  # a line each: joined by commas, nobody knows whom the second one means
-                headers["X-Robots-Tag"] = "\n".join(reply.raw.headers.getlist("X-Robots-Tag"))
+            status = reply.status_code
+            if "X-Robots-Tag" in reply.headers:  # a line each: joined by commas, nobody knows whom the second one means
+                reply.headers["X-Robots-Tag"] = "\n".join(reply.raw.headers.getlist("X-Robots-Tag"))
             if not 200 <= status < 300:
                 body, kind, truncated = b"", "other", False
+                if status in _REDIRECTS:
+                    set_cookies = tuple(reply.raw.headers.getlist("Set-Cookie"))
             else:
-                body, kind, truncated = self._read(reply, headers, most, any_type)
+                body, kind, truncated = self._read(reply, reply.headers, max_size, any_type)
         finally:
             self._let_go(reply)
-        return Response(url, status, headers, body, kind, truncated, time.monotonic() - started)
+        return Response(url, status, reply.headers, body, kind, truncated, time.monotonic() - started, set_cookies)
 
-    def _send(self, url: str, validators: tuple[str, str]) -> requests.Response:
+    def _headers(self, url: str, cookies: str, validators: tuple[str, str]) -> CaseInsensitiveDict[str]:
+        own = self._credentials.for_url(url)
+        if not own and not cookies and not any(validators):
+            return self._common
+        headers = self._common.copy()
+        headers.update(with_cookies(own, cookies) if cookies else own)
+        for name, value in zip(("If-None-Match", "If-Modified-Since"), validators, strict=True):
+            if value:
+                headers[name] = value
+        return headers
+
+    def _send(self, url: str, headers: CaseInsensitiveDict[str]) -> requests.Response:
         request = requests.PreparedRequest()
-        request.method, request.url = "GET", url
-        request.headers = self._with_own if origin(url) in self._header_origins else self._common
-        if any(validators):
-            request.headers = request.headers.copy()
-            for name, value in zip(("If-None-Match", "If-Modified-Since"), validators, strict=True):
-                if value:
-                    request.headers[name] = value
+        request.method, request.url, request.headers = "GET", url, headers
         try:
             return self._adapter.send(request, stream=True, timeout=self._timeout)
         except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
@@ -158,6 +198,9 @@ class Fetcher:
                 size += len(chunk)
                 if size > max_size:
                     break
+            else:
+                if chunks and not _is_whole(reply.raw):
+                    raise FetchError("decode-error", f"the {headers['Content-Encoding'][:80]!r} data end too early")
         except (HTTPError, HTTPException, OSError, ValueError) as error:
             raise _mapped(error) from error
         body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
@@ -189,6 +232,18 @@ class Fetcher:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _is_whole(raw: Any) -> bool:
+    """Whether the compressed data came to their own end. urllib3 asks zstd only; its decoders have no other door."""
+    decoder = getattr(raw, "_decoder", None)
+    for one in getattr(decoder, "_decoders", [decoder]):
+        state: Any = getattr(one, "_obj", None)
+        if getattr(one, "_state", 0):
+            continue  # a whole gzip member, and perhaps something behind it, which everybody ignores
+        if getattr(state, "eof", True) is False or (hasattr(state, "is_finished") and not state.is_finished()):
+            return False
+    return True
 
 
 def _kind(declared: str) -> str:

@@ -8,15 +8,15 @@ Frontier ──────► fetcher threads ──────► queue.Queue
 
 import os
 import queue
-import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from crawler.addresses import Guard, is_loopback
+from crawler.access import Access
+from crawler.addresses import is_loopback
 from crawler.config import Config
 from crawler.errors import CrawlerError, UsageError
 from crawler.frontier import HOST_SHARE, Frontier
@@ -147,6 +147,7 @@ def crawl(
     """
     if not config.seeds:
         raise no_seed()
+    access = Access(config)
     store = open_store(Path(config.db), durable=config.durable)
     try:
         guesses = tuple(origin(seed) + "/sitemap.xml" for seed in config.seeds)
@@ -159,7 +160,7 @@ def crawl(
         stop = _Stop(interrupts)
         started = time.monotonic()
         if before.queued:
-            _turn(ring, stop, on_progress, started)
+            _turn(ring, access, stop, on_progress, started)
         after = store.totals(config.seeds)
         report = Report.of(
             ring.tally.progress(),
@@ -183,7 +184,9 @@ def no_seed() -> UsageError:
     return UsageError("no seed", "say where to begin: crawl --seed https://example.org/ --depth 2")
 
 
-def _turn(ring: Ring, stop: "_Stop", on_progress: Callable[[Progress], None] | None, started: float) -> None:
+def _turn(
+    ring: Ring, access: Access, stop: "_Stop", on_progress: Callable[[Progress], None] | None, started: float
+) -> None:
     """Runs the ring until it is empty or stopped. Rule 5: it stops in the order of the data.
 
     The frontier closes, the fetchers are joined, each indexer gets one end mark behind the last document, and is
@@ -191,9 +194,8 @@ def _turn(ring: Ring, stop: "_Stop", on_progress: Callable[[Progress], None] | N
     """
     config = ring.config
     scope = Scope(config.scope, config.seeds, config.include, config.exclude)
-    guard = Guard(addresses_of(config.seeds), allow_private=config.allow_private)
     probes = Probes()
-    visitors = [Visitor(config, scope, guard, ring.traps, probes) for _ in range(config.threads)]
+    visitors = [Visitor(config, scope, access, ring.traps, probes) for _ in range(config.threads)]
     fetchers = [_thread("fetch", n, fetch_loop, ring, visitor) for n, visitor in enumerate(visitors, 1)]
     indexers = [_thread("index", n, index_loop, ring) for n in range(1, config.indexers + 1)]
 
@@ -346,14 +348,3 @@ def pace_of(config: Config, known: Mapping[str, HostPace] | None = None) -> Call
         return made._replace(slow=slow.slow, rest=slow.rest) if slow else made
 
     return pace
-
-
-def addresses_of(seeds: Iterable[str]) -> set[str]:
-    """The addresses of the seeds' own hosts: the user named them, so they may be private."""
-    found: set[str] = set()
-    for name in {hostname(seed) for seed in seeds}:
-        try:
-            found |= {str(entry[4][0]) for entry in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)}
-        except (OSError, UnicodeError):
-            continue  # the fetch will say so
-    return found

@@ -3,9 +3,9 @@
 import threading
 from typing import Any, Final
 
-from crawler.addresses import Guard
+from crawler.access import Access
 from crawler.config import Config
-from crawler.pipeline import addresses_of, no_seed, pace_of
+from crawler.pipeline import no_seed, pace_of
 from crawler.robots import Rules
 from crawler.urls import Scope, host, normalize, origin
 from crawler.visit import Visitor
@@ -22,7 +22,7 @@ def preview(config: Config) -> dict[str, Any]:
     if not config.seeds:
         raise no_seed()
     scope = Scope(config.scope, config.seeds, config.include, config.exclude)
-    visitor = Visitor(config, scope, Guard(addresses_of(config.seeds), allow_private=config.allow_private))
+    visitor = Visitor(config, scope, Access(config))
     try:
         seeds = [_seed(config, visitor, seed) for seed in config.seeds]
     finally:

@@ -58,6 +58,22 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def reaching(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how servers are reached, and as whom."""
+    for option in (
+        click.option("--insecure", is_flag=True, default=None, help="Take any certificate of servers, for this run."),
+        click.option(
+            "--proxy",
+            metavar="URL",
+            help="Send all requests through a proxy: http://, socks5:// or socks5h://[USER:PASSWORD@]HOST:PORT.",
+        ),
+        click.option("--cookies", metavar="FILE", help="A cookies.txt, for the hosts that it names."),
+        click.option("--auth", metavar="USER:PASSWORD", help="For the seeds' own origins only."),
+    ):
+        command = option(command)
+    return command
+
+
 def run(main: click.Group, args: list[str]) -> int:
     """Runs a command line; returns its exit code. Every error is one line on standard error, and a hint."""
     for stream in (sys.stdout, sys.stderr):
@@ -104,7 +120,8 @@ def prepare(flags: dict[str, Any]) -> tuple[Console, "Config"]:
 
     names = (
         "seeds", "db", "depth", "scope", "include", "exclude", "max_pages", "max_time", "threads", "indexers",
-        "timeout", "max_size", "user_agent", "allow_private", "durable", "fresh", "limit",
+        "timeout", "max_size", "user_agent", "auth", "cookies", "proxy", "insecure", "allow_private", "durable",
+        "fresh", "limit",
     )  # fmt: skip
     given = {name: flags[name] for name in names if flags.get(name) not in (None, ())}
     for name, number in (("per_host", int), ("delay", float)):

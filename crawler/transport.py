@@ -1,15 +1,18 @@
 """The connections under a fetch: requests' HTTP adapter over sockets of our own.
 
-Each connection checks the very address that it connects to, and holds every single read against the deadline of the
-whole request and against what the server may send: requests' timeout alone is per read, and a server that drips a byte
-a second would hold a thread for ever.
+Each connection checks the very address that it connects to, and holds the look-up of the name, the TLS handshake and
+every single read against the deadline of the whole request, and what it reads against what the server may send:
+requests' timeout alone is per read, and a server that drips a byte a second would hold a thread for ever.
 """
 
 import contextlib
 import errno
+import io
 import socket
 import ssl
+import threading
 import time
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final
 
@@ -17,14 +20,20 @@ import certifi
 import requests
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, disable_warnings
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import InsecureRequestWarning
 
-from crawler.addresses import Guard
+from crawler.addresses import Guard, is_address, is_loopback
 from crawler.errors import CrawlerError
+from crawler.framing import FramedResponse
+from crawler.proxy import Proxy
+from crawler.resolver import RESOLVER, Address
 from crawler.urls import origin
 
-CONNECT_TIMEOUT: Final = 10.0  # seconds
+CONNECT_TIMEOUT: Final = 10.0  # seconds, for each address of a host
+_HEAD: Final = 512 * 1024  # bytes on the wire before the body: headers, interim replies, a TLS handshake
+_PATIENCE: Final = 2.0  # seconds for a look-up that a request through a proxy can do without
 
 
 class FetchError(CrawlerError):
@@ -38,21 +47,24 @@ class FetchError(CrawlerError):
 
 
 class Line:
-    """The connections of one fetcher: the deadline that their reads keep, and the guard that they ask."""
+    """The connections of one fetcher: the deadline that they keep, the guard that they ask, the proxy in between."""
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: Guard, proxy: Proxy | None = None) -> None:
         self.guard = guard
+        self.proxy = proxy
         self.deadline = 0.0
         self.connected = False
         """Whether the present request had to connect, rather than use a kept connection."""
         self._cut = False
         self.bytes_left = 0
         """What the server may still send for the present request, on the wire."""
-        self._reading: socket.socket | None = None
+        self._in_use: socket.socket | None = None
+        self._answered = threading.Event()
+        """Of the present look-up, if there is one."""
 
-    def open(self, deadline: float, bytes_left: int) -> None:
+    def open(self, deadline: float) -> None:
         self.deadline = deadline
-        self.bytes_left = bytes_left
+        self.bytes_left = _HEAD
         self.connected = False
 
     def after_read(self, count: int) -> int:
@@ -65,13 +77,14 @@ class Line:
 
     def before_read(self, sock: socket.socket) -> None:
         """Called by our sockets before each read: gives it what is left of the deadline, and no more."""
-        self._reading = sock
+        self._in_use = sock
         sock.settimeout(self.left())
 
     def cut(self) -> None:
-        """From another thread: the read under way ends now, and no other begins."""
+        """From another thread: what is under way ends now, and nothing else begins."""
         self._cut = True
-        if (sock := self._reading) is not None:
+        self._answered.set()
+        if (sock := self._in_use) is not None:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
 
@@ -82,84 +95,207 @@ class Line:
             raise TimeoutError("deadline passed")
         return left
 
-    def connect(self, host: str, port: int) -> "_Socket":
-        """A connection to the first address of the host that answers. Raises FetchError."""
+    def connect(self, host: str, port: int) -> "PlainSocket":
+        """A connection to the host, or to the proxy that stands for it. Raises FetchError, TimeoutError."""
         self.connected = True
         host = host.strip("[]")
+        if self.proxy is None:
+            return self._dial(host, port, self._checked(host, port))
+        destination = self._through_proxy(self.proxy, host, port)
+        sock = self._dial(self.proxy.place, self.proxy.port, self._addresses(self.proxy.host))
+        if self.proxy.scheme != "http":
+            try:
+                self.proxy.lead(sock, destination, port)
+            except OSError as error:
+                sock.close()
+                if isinstance(error, TimeoutError):
+                    raise
+                detail = f"{self.proxy.place}, asked for {host}:{port}: {in_words(error)}"
+                raise FetchError("connect-error", detail, transient=True) from error
+        return sock
+
+    def _through_proxy(self, proxy: Proxy, host: str, port: int) -> str:
+        """What the proxy is asked to connect to. What can be checked from here is; the rest is the proxy's affair."""
+        if proxy.scheme == "socks5":
+            return str(self._checked(host, port)[0][1][0])
+        if is_address(host) or is_loopback(host):
+            address = host if is_address(host) else "127.0.0.1"
+            if not self.guard.allows(address, port):
+                raise _private(host, address)
+        elif proxy.scheme == "http":
+            try:
+                self._checked(host, port, _PATIENCE)
+            except FetchError as error:  # a name that is known beyond the proxy only is no failure
+                if error.reason == "private-address":
+                    raise
+        return host
+
+    def _checked(self, host: str, port: int, patience: float | None = None) -> list[Address]:
+        """The addresses of the host that may be connected to. The verdict falls on the very address that is connected
+        to: no second look-up can change it."""
+        found = self._addresses(host, patience)
+        allowed = [one for one in found if self.guard.allows(str(one[1][0]), port)]
+        if not allowed:
+            raise _private(host, str(found[0][1][0]))
+        return allowed
+
+    def _addresses(self, host: str, patience: float | None = None) -> tuple[Address, ...]:
+        """All addresses of the host. Waits for them to the deadline, or for so many seconds."""
+        answer = RESOLVER.look_up(host)
+        if not answer.done():
+            answered = self._answered = threading.Event()
+            answer.add_done_callback(lambda _: answered.set())
+            left = self.left()  # asked after the event is where cut() finds it
+            if not answered.wait(min(left, patience or left)) or self._cut:
+                raise FetchError("timeout", f"the look-up of {host} has no answer yet", transient=True)
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (socket.gaierror, UnicodeError) as error:
+            return answer.result()
+        except (OSError, UnicodeError) as error:
             again = isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN
             raise FetchError("dns-error", f"{host}: {in_words(error)}", transient=again) from error
+
+    def _dial(self, name: str, port: int, addresses: Iterable[Address]) -> "PlainSocket":
+        """A connection to the first of the addresses that answers."""
         refused: OSError | None = None
-        for family, kind, protocol, _, address in found:
-            # The verdict falls on the very address that is connected to: no second look-up can change it.
-            if not self.guard.allows(str(address[0])):
-                raise FetchError("private-address", f"{host} is {address[0]}, and --allow-private is not set")
-            sock = _Socket(family, kind, protocol)
+        for family, address in addresses:
+            sock = PlainSocket(family, socket.SOCK_STREAM)
             sock.line = self
             try:
+                self.before_read(sock)  # so that cut() finds it
                 sock.settimeout(min(CONNECT_TIMEOUT, self.left()))
-                sock.connect(address)
+                sock.connect((address[0], port, *address[2:]))
+                sock.settimeout(self.left())
             except OSError as error:
                 sock.close()
                 refused = error
             else:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 return sock
+        RESOLVER.forget(name)  # perhaps the host has moved
+        place = name if name.endswith(f":{port}") else f"{name}:{port}"
         if isinstance(refused, TimeoutError):
-            raise FetchError("timeout", f"no connection to {host}:{port}", transient=True)
-        raise FetchError("connect-error", f"{host}:{port}: {in_words(refused)}", transient=True)
+            raise FetchError("timeout", f"no connection to {place}", transient=True)
+        raise FetchError("connect-error", f"{place}: {in_words(refused)}", transient=True)
 
 
-class _Socket(socket.socket):
-    """A socket whose every read keeps the deadline of the whole request."""
-
-    line: Line
-
-    def recv_into(self, *args: Any) -> int:
-        self.line.before_read(self)
-        return self.line.after_read(super().recv_into(*args))
+def _private(host: str, address: str) -> FetchError:
+    return FetchError("private-address", f"{host} is {address}, and --allow-private is not set")
 
 
-class _TLSSocket(ssl.SSLSocket):
-    """The same over TLS. The handshake comes before `line` is set; it keeps the connect timeout."""
+class _Kept:
+    """What our sockets have in common: every read keeps the deadline of the whole request."""
 
     line: Line
+    at_end = False
+    """Whether the reply was read, and all that is looked for is something beyond it."""
 
     def recv_into(self, *args: Any) -> int:
-        self.line.before_read(self)
-        return self.line.after_read(super().recv_into(*args))
+        if self.at_end:
+            return super().recv_into(*args)  # type: ignore[misc,no-any-return]
+        self.line.before_read(self)  # type: ignore[arg-type]
+        return self.line.after_read(super().recv_into(*args))  # type: ignore[misc]
+
+    def makefile(self, mode: str = "r", buffering: int | None = None, **more: Any) -> Any:
+        if mode == "rb" and buffering is None:
+            return _Reader(self)  # type: ignore[arg-type]
+        return super().makefile(mode, buffering, **more)  # type: ignore[misc]
 
 
-@lru_cache(maxsize=1)
-def _tls() -> ssl.SSLContext:
+class PlainSocket(_Kept, socket.socket):
+    """A socket that keeps the deadline."""
+
+
+class TLSSocket(_Kept, ssl.SSLSocket):
+    """The same over TLS."""
+
+
+class _Reader(io.BufferedReader):
+    """One reply, as http.client reads it. Bytes beyond its end answer nothing that was asked: with them, the connection
+    ends, or the next reply on it would be taken for another's."""
+
+    def __init__(self, sock: PlainSocket | TLSSocket) -> None:
+        super().__init__(sock.makefile("rb", buffering=0))
+        self._sock = sock
+
+    def close(self) -> None:
+        if not self.closed:
+            sock = self._sock
+            with contextlib.suppress(OSError, ValueError):  # of TLS, where nothing is there
+                timeout = sock.gettimeout()
+                sock.settimeout(0)
+                sock.at_end = True
+                try:
+                    if self.peek(1):
+                        sock.shutdown(socket.SHUT_RDWR)
+                finally:
+                    sock.at_end = False
+                    sock.settimeout(timeout)
+        super().close()
+
+
+class _Context(ssl.SSLContext):
+    """Makes TLS connections of our plain ones. The handshake keeps the deadline, too, and can be cut."""
+
+    def wrap_socket(self, sock: Any, *_: Any, server_hostname: Any = None, **__: Any) -> ssl.SSLSocket:
+        line: Line = sock.line
+        tls = super().wrap_socket(sock, do_handshake_on_connect=False, server_hostname=server_hostname)
+        assert isinstance(tls, TLSSocket)
+        tls.line = line
+        try:
+            line.before_read(tls)
+            tls.do_handshake()
+        except TimeoutError as error:
+            tls.close()
+            raise FetchError("timeout", "no TLS handshake before the deadline", transient=True) from error
+        except (ssl.SSLEOFError, AttributeError) as error:  # AttributeError: it was over before TLS began
+            tls.close()
+            raise FetchError("connect-error", "the connection ended in the TLS handshake", transient=True) from error
+        except BaseException:
+            tls.close()
+            raise
+        return tls
+
+
+@lru_cache(maxsize=2)
+def tls_context(verified: bool) -> ssl.SSLContext:
     """One context for all threads: loading the certificate authorities takes 20 ms."""
-    context = ssl.create_default_context(cafile=certifi.where())
-    context.sslsocket_class = _TLSSocket
+    context = _Context(ssl.PROTOCOL_TLS_CLIENT)  # TLS 1.2 or newer, names checked
+    context.sslsocket_class = TLSSocket
+    if verified:
+        context.load_verify_locations(certifi.where())
+    else:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        disable_warnings(InsecureRequestWarning)  # the summary says it once, not each request
     return context
 
 
 class Adapter(HTTPAdapter):
     """requests' adapter with our connections in its pools."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, *, verified: bool = True) -> None:
         super().__init__(pool_connections=16, pool_maxsize=1)
+        self._verified = verified
         self._home = ""
+        self._proxy = proxy = line.proxy if line.proxy and line.proxy.scheme == "http" else None
         self._pool: HTTPConnectionPool
 
         class Plain(HTTPConnection):
+            response_class = FramedResponse
+
             def _new_conn(self) -> socket.socket:
                 return line.connect(self._dns_host, self.port or 80)
 
         class Secure(HTTPSConnection):
+            response_class = FramedResponse
+
+            def __init__(self, *args: Any, **more: Any) -> None:
+                super().__init__(*args, **more)
+                if proxy is not None:
+                    host = self._dns_host.strip("[]")
+                    self.set_tunnel(f"[{host}]" if ":" in host else host, self.port or 443, proxy.headers)
+
             def _new_conn(self) -> socket.socket:
                 return line.connect(self._dns_host, self.port or 443)
-
-            def connect(self) -> None:
-                super().connect()
-                if isinstance(self.sock, _TLSSocket):
-                    self.sock.line = line
 
         class PlainPool(HTTPConnectionPool):
             ConnectionCls = Plain
@@ -171,19 +307,27 @@ class Adapter(HTTPAdapter):
 
     def get_connection_with_tls_context(self, request: Any, *_: Any, **__: Any) -> HTTPConnectionPool:
         """The pool of the request's origin. A fetcher mostly stays with one host, and to find it costs as much as to
-        write the request. No proxy here, whatever the environment says.
+        write the request.
         """
         home = origin(request.url)
         if home != self._home:
             scheme = home.partition(":")[0]
-            parts = {"ssl_context": _tls()} if scheme == "https" else {}
+            parts = {"ssl_context": tls_context(self._verified)} if scheme == "https" else {}
             self._pool = self.poolmanager.connection_from_url(home, parts)
             self._home = home
         return self._pool
 
     def request_url(self, request: Any, _proxies: Any) -> str:
-        """The request target: the URL is normalised, so it is what follows the origin."""
+        """The request target: the URL is normalised, so it is what follows the origin; a proxy gets all of it."""
+        if self._proxy is not None and request.url.startswith("http:"):
+            return str(request.url)
         return str(request.url)[len(origin(request.url)) :]
+
+    def add_headers(self, request: Any, **_: Any) -> None:
+        """Through a tunnel these go to the proxy by themselves; here they stand in the request that it passes on."""
+        if self._proxy is not None and self._proxy.headers and request.url.startswith("http:"):
+            request.headers = request.headers.copy()
+            request.headers.update(self._proxy.headers)
 
     def build_response(self, req: Any, resp: Any) -> requests.Response:
         """The reply with what is looked at here; requests would make a cookie jar and guess an encoding as well."""
@@ -200,7 +344,12 @@ class Adapter(HTTPAdapter):
 
 def in_words(error: BaseException | None) -> str:
     """An exception in one short printable line."""
-    if isinstance(error, OSError) and error.errno in errno.errorcode and error.strerror:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate verify failed: {error.verify_message}"
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return error.reason.lower().replace("_", " ")
+    known = isinstance(error, socket.gaierror) or (isinstance(error, OSError) and error.errno in errno.errorcode)
+    if known and isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     text = " ".join(str(error).split())[:200]
     return "".join(char if char.isprintable() else "?" for char in text) or type(error).__name__

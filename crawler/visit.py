@@ -4,13 +4,15 @@ import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, NamedTuple
 
 from crawler import elements, feed, fields, sitemap
-from crawler.addresses import Guard, is_loopback
+from crawler.access import Access
+from crawler.addresses import is_loopback
 from crawler.config import Config
 from crawler.directives import directives, unwanted, wishes
-from crawler.fetch import Fetcher, Response
+from crawler.fetch import Response
 from crawler.fingerprint import digest, sketch
 from crawler.frontier import Task
 from crawler.outlinks import MAX_REDIRECT_CHAIN, PAGE_REDIRECT, Outlinks
@@ -39,7 +41,7 @@ class Visitor:
     """Visits URLs one after another. Belongs to the thread that made it, but for `abort`."""
 
     def __init__(
-        self, config: Config, scope: Scope, guard: Guard, traps: Traps | None = None, probes: Probes | None = None
+        self, config: Config, scope: Scope, access: Access, traps: Traps | None = None, probes: Probes | None = None
     ) -> None:
         """`traps` and `probes` are what all visitors of a crawl share."""
         self._config = config
@@ -49,14 +51,7 @@ class Visitor:
         self._outlinks = Outlinks(config, scope)
         # Where a sitemap may be, though nobody said so.
         self._guesses = {origin(seed) + "/sitemap.xml" for seed in config.seeds}
-        self._fetcher = Fetcher(
-            user_agent=config.user_agent,
-            timeout=config.timeout,
-            max_size=config.max_size,
-            guard=guard,
-            headers=dict(config.headers),
-            header_origins=frozenset(map(origin, config.seeds)),
-        )
+        self._fetcher = access.fetcher()
 
     def robots(self, home: str, known: RobotsReply | None = None) -> Asked:
         """What an origin permits; `known` is what it said before. Never raises."""
@@ -78,7 +73,7 @@ class Visitor:
 
         After too many it is the last redirect. Raises FetchError.
         """
-        reply = self._fetcher.get(url, max_size=max_size, any_type=True)
+        reply = self._fetcher.get(url, max_size=max_size, any_type=True, through=lambda _: True)
         for _ in range(MAX_REDIRECTS):
             if reply.location is None:
                 break
@@ -86,7 +81,7 @@ class Visitor:
             if target is None:
                 raise FetchError("bad-redirect", f"{url} redirects to no http URL")
             url = target
-            reply = self._fetcher.get(url, max_size=max_size, any_type=True)
+            reply = self._fetcher.get(url, max_size=max_size, any_type=True, through=lambda _: True)
         return reply
 
     def visit(self, task: Task) -> Visited:
@@ -109,7 +104,7 @@ class Visitor:
                 reply = self._fetcher.get(url, max_size=sitemap.MAX_BYTES, any_type=True)
             else:
                 validators = task.url.etag, task.url.last_modified
-                reply = self._fetcher.get(url, validators=validators)
+                reply = self._fetcher.get(url, validators=validators, through=partial(self._allows, task))
         except FetchError as error:
             outcome = _outcome(task, _failed(error.reason), error.reason, error.detail)
             return Visited(outcome, Answer(trouble=error.reason if error.transient else ""))
@@ -139,6 +134,11 @@ class Visitor:
             if named and url not in {edge.url for edge in named}:
                 return _outcome(task, "skipped", "no-sitemap", "robots.txt names others", edges=named)
         return None
+
+    def _allows(self, task: Task, url: str) -> bool:
+        """Whether a URL may be asked for on the way to that of the task."""
+        assert task.rules is not None
+        return self._outlinks.verdict(url) is None and task.rules.allows(self._config.user_agent, url)
 
     def _judged(self, task: Task, reply: Response, conditional: bool) -> Outcome:
         if reply.status == 304 and conditional:

@@ -9,6 +9,7 @@ import pytest
 
 from crawler import Config, Report, crawl
 from tests.site import Site
+from tests.wire import Script, Wire
 
 
 @pytest.fixture
@@ -17,6 +18,20 @@ def site() -> Iterator[Site]:
     served = Site()
     yield served
     served.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Wire]]:
+    """Starts a server of bytes, as `Wire` takes them; it is stopped after the test."""
+    wires: list[Wire] = []
+
+    def start(script: Script | bytes, **how: Any) -> Wire:
+        wires.append(Wire(script, **how))
+        return wires[-1]
+
+    yield start
+    for wire in wires:
+        wire.close()
 
 
 @pytest.fixture

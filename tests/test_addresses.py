@@ -53,6 +53,10 @@ def test_wrapped_public_addresses(address: str) -> None:
         pytest.param("ff0e::1", id="IPv6 global multicast"),
         pytest.param("2001:db8::1", id="IPv6 documentation"),
         pytest.param("64:ff9b:1::1", id="local NAT64"),
+        pytest.param("64:ff9b:1::808:808", id="local NAT64 of a public address"),
+        pytest.param("fe80::1%25", id="IPv6 link-local with a zone in a URL's spelling"),
+        pytest.param("100::1", id="IPv6 discard"),
+        pytest.param("5f00::1", id="IPv6 segment routing"),
     ],
 )
 def test_addresses_that_are_not_public(address: str) -> None:
@@ -107,30 +111,31 @@ def test_names_of_other_machines(name: str) -> None:
 def test_a_guard_allows_public_addresses_only() -> None:
     """Without exemptions, private addresses are refused."""
     guard = Guard()
-    assert guard.allows("8.8.8.8")
-    assert not guard.allows("10.0.0.1")
-    assert not guard.allows("not an address")
+    assert guard.allows("8.8.8.8", 80)
+    assert not guard.allows("10.0.0.1", 80)
+    assert not guard.allows("not an address", 80)
 
 
-def test_a_guard_allows_the_seeds_own_addresses() -> None:
-    """An exempt address is allowed, its neighbours are not."""
-    guard = Guard(["127.0.0.1", "fd00::1"])
-    assert guard.allows("127.0.0.1")
-    assert guard.allows("fd00::1")
-    assert guard.allows("8.8.8.8")
-    assert not guard.allows("127.0.0.2")
-    assert not guard.allows("10.0.0.1")
+def test_a_guard_allows_the_seeds_own_addresses_at_their_ports() -> None:
+    """An exempt address is allowed at its port; its other ports and its neighbours are not."""
+    guard = Guard([("127.0.0.1", 8000), ("fd00::1", 443)])
+    assert guard.allows("127.0.0.1", 8000)
+    assert guard.allows("fd00::1", 443)
+    assert guard.allows("8.8.8.8", 5984)
+    assert not guard.allows("127.0.0.1", 5984)
+    assert not guard.allows("127.0.0.2", 8000)
+    assert not guard.allows("10.0.0.1", 8000)
 
 
 def test_a_guard_allows_all_when_asked_to() -> None:
     """With allow_private every address may be connected to."""
-    assert Guard(allow_private=True).allows("169.254.169.254")
+    assert Guard(allow_private=True).allows("169.254.169.254", 80)
 
 
 def test_a_guard_keeps_its_exemptions() -> None:
     """What happens to the list it was made from afterwards does not open it."""
-    exempt = ["10.0.0.1"]
+    exempt = [("10.0.0.1", 80)]
     guard = Guard(exempt)
-    exempt.append("10.0.0.2")
-    assert guard.allows("10.0.0.1")
-    assert not guard.allows("10.0.0.2")
+    exempt.append(("10.0.0.2", 80))
+    assert guard.allows("10.0.0.1", 80)
+    assert not guard.allows("10.0.0.2", 80)

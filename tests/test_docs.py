@@ -19,7 +19,7 @@ from tests.site import Site
 TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text()
 SETTINGS = tomllib.loads((TOP / "config.toml").read_text())
-ONLY_FLAGS = {"fresh"}
+ONLY_FLAGS = {"fresh", "insecure"}
 
 
 def defaults() -> dict[str, Any]:

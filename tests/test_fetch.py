@@ -5,12 +5,11 @@ import http.server
 import resource
 import socket
 import ssl
-import struct
 import subprocess
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import brotli
@@ -21,9 +20,9 @@ from crawler.addresses import Guard
 from crawler.fetch import Fetcher
 from crawler.transport import FetchError
 from tests.site import Site
-from tests.wire import Script, Wire
+from tests.wire import Script, Wire, read_request, reset
 
-Serve = Callable[[Script | bytes], Wire]
+Serve = Callable[..., Wire]
 
 
 def fetcher(**settings: object) -> Fetcher:
@@ -31,23 +30,9 @@ def fetcher(**settings: object) -> Fetcher:
         "user_agent": "crawler/test",
         "timeout": 5.0,
         "max_size": 1_000_000,
-        "guard": Guard({"127.0.0.1"}),
+        "guard": Guard(allow_private=True),
     }
     return Fetcher(**(defaults | settings))  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Starts a server of bytes; it is stopped after the test."""
-    wires: list[Wire] = []
-
-    def start(script: Script | bytes) -> Wire:
-        wires.append(Wire(script))
-        return wires[-1]
-
-    yield start
-    for wire in wires:
-        wire.close()
 
 
 def html(body: bytes, *headers: str) -> bytes:
@@ -55,11 +40,17 @@ def html(body: bytes, *headers: str) -> bytes:
     return "\r\n".join(lines).encode() + body
 
 
+def with_headers(*lines: str, body: bytes = b"<p>hello") -> bytes:
+    return "\r\n".join(["HTTP/1.1 200 OK", "Content-Type: text/html", *lines, "", ""]).encode() + body
+
+
+def endless_interim_replies(connection: socket.socket) -> None:
+    while True:
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)
+
+
+WORDS = b"<p>" + b"these are words " * 100
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-
-def reset(connection: socket.socket) -> None:
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def reset_in_the_body(connection: socket.socket) -> None:
@@ -83,11 +74,31 @@ def reset_in_the_body(connection: socket.socket) -> None:
         (html(b"not gzip at all", "Content-Encoding: gzip"), "decode-error", False),
         (html(b"what is this", "Content-Encoding: foo"), "decode-error", False),
         (html(b"x", "Content-Encoding: " + ", ".join(["gzip"] * 1000)), "decode-error", False),
+        (html(gzip.compress(WORDS)[:-20], "Content-Encoding: gzip"), "decode-error", False),
+        (html(gzip.compress(WORDS)[:-8] + b"12345678", "Content-Encoding: gzip"), "decode-error", False),
+        (html(zlib.compress(WORDS)[:-6], "Content-Encoding: deflate"), "decode-error", False),
+        (html(brotli.compress(WORDS)[:-3], "Content-Encoding: br"), "decode-error", False),
+        (with_headers("Content-Length: 8", "Content-Length: 3"), "protocol-error", False),
+        (with_headers("Content-Length: -8"), "protocol-error", False),
+        (with_headers("Content-Length: eight"), "protocol-error", False),
+        (with_headers("Content-Length: 1" + "0" * 5000), "protocol-error", False),
+        (with_headers("Content-Length: 1000000000000"), "truncated", True),
+        (with_headers("Transfer-Encoding: gzip, chunked", body=b"2\r\nhi\r\n0\r\n\r\n"), "protocol-error", False),
+        (CHUNKED + b"80000000\r\nhello", "truncated", True),
+        (endless_interim_replies, "protocol-error", False),
+        (b"<html><p>hello", "protocol-error", False),
+        (b"HTTP/1.1 1000 Many\r\nContent-Length: 0\r\n\r\n", "protocol-error", False),
+        (html(b"<p>hello").replace(b"200 OK", b"206 Partial Content"), "protocol-error", False),
+        (with_headers("a line without a colon", "X-Robots-Tag: noindex"), "protocol-error", False),
+        (b"HTTP/1.1 \x1b[31m\0red\r\n\r\n", "protocol-error", False),
     ],
     ids=[
         "closes without a byte", "resets at once", "resets in the body", "body shorter than announced",
         "chunks cut off", "bad chunk size", "bad status line", "not HTTP", "endless header line", "10,000 headers",
-        "not gzip", "unknown coding", "1000 codings",
+        "not gzip", "unknown coding", "1000 codings", "gzip cut off", "gzip with a bad CRC", "deflate cut off",
+        "brotli cut off", "two lengths", "negative length", "length in letters", "length of 5,000 digits",
+        "length of a terabyte", "unknown transfer coding", "chunk of 2 GiB", "endless interim replies", "HTTP/0.9",
+        "status 1000", "a part that was not asked for", "header without a colon", "escape sequence in the status",
     ],
 )  # fmt: skip
 def test_every_fault_has_its_reason(
@@ -100,7 +111,53 @@ def test_every_fault_has_its_reason(
     assert raised.value.reason == reason or (reason is None and raised.value.reason in ("protocol-error", "truncated"))
     if transient is not None:
         assert raised.value.transient is transient
-    assert "\n" not in str(raised.value)
+    assert str(raised.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("reply", "status", "body"),
+    [
+        (with_headers("Content-Length: 8", "Content-Length: 8"), 200, b"<p>hello"),
+        (html(b"<p>hello", "X-Long: " + "x" * 60_000), 200, b"<p>hello"),
+        (b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 3 + html(b"<p>hello"), 200, b"<p>hello"),
+        (html(b"<p>hello").replace(b"200 OK", b"204 No Content"), 204, b""),
+        (b"HTTP/1.1 999 Denied\r\nContent-Length: 0\r\n\r\n", 999, b""),
+        (b"HTTP/1.1 404 \x1b[31m\0red\r\nContent-Length: 0\r\n\r\n", 404, b""),
+        (html(gzip.compress(WORDS) + b"\n", "Content-Encoding: gzip"), 200, WORDS),
+        (html(gzip.compress(WORDS[:50]) + gzip.compress(WORDS[50:]), "Content-Encoding: gzip"), 200, WORDS),
+        (html(b"", "Content-Encoding: gzip"), 200, b""),
+    ],
+    ids=["the same length twice", "a long header", "early hints", "204 with a body", "999", "escape sequence",
+         "something behind gzip", "two gzip members", "nothing, compressed"],
+)  # fmt: skip
+def test_what_is_odd_but_clear_is_accepted(serve: Serve, reply: bytes, status: int, body: bytes) -> None:
+    """A reply that can be read in one way only is read so."""
+    with fetcher() as some:
+        got = some.get(serve(reply).url)
+    assert (got.status, got.body) == (status, body)
+
+
+def test_bytes_beyond_a_reply_are_not_taken_for_the_next_one(serve: Serve) -> None:
+    """What a server sends beyond the length that it gave belongs to no page, and ends the connection."""
+    extra = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\nforged"
+
+    def talk(connection: socket.socket) -> None:
+        path = wire.requests[-1].split(b" ")[1]
+        connection.sendall(html(path) + extra)
+        read_request(connection)
+        connection.sendall(extra)
+
+    wire = serve(talk)
+    with fetcher() as some:
+        assert [some.get(wire.url + path).body for path in "abc"] == [b"/a", b"/b", b"/c"]
+    assert wire.connections == 3
+
+
+def test_a_content_type_has_no_control_characters(serve: Serve) -> None:
+    """What a header says is shown to people, so nothing in it may act on a terminal."""
+    reply = html(b"x").replace(b"text/html", b"image/\x1b[31mred\x07")
+    with fetcher() as some:
+        assert some.get(serve(reply).url).content_type == "image/?[31mred?"
 
 
 def test_nobody_listening_is_a_connect_error_that_names_the_host() -> None:

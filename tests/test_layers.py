@@ -8,11 +8,14 @@ import crawler
 # From the bottom to the top; a module may import those that stand in a row above its own in this list.
 LAYERS = [
     ["__init__"],  # the version; what else it names is loaded on first use
-    ["errors", "urls", "addresses", "charset", "fingerprint", "reasons", "pace"],
-    ["transport", "sections"],
-    ["fields", "robots", "sitemap", "page", "fetch", "query"],
+    ["errors", "urls", "addresses", "charset", "fingerprint", "reasons", "pace", "proxy", "framing"],
+    ["resolver", "credentials", "sections", "directives", "shapes", "elements"],
+    ["transport"],
+    ["wall", "sitemap"],
+    ["fields", "robots", "page", "fetch", "query"],
+    ["feed", "probe", "traps"],
     ["config", "store", "store.migrations", "store.owner"],
-    ["store.schema", "store.sql"],
+    ["access", "outlinks", "store.schema", "store.sql"],
     ["store.rows", "store.hosts"],
     ["store.sqlite", "store.salvage", "frontier", "hits", "story", "census"],
     ["report", "permit", "changes", "doctor"],

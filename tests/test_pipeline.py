@@ -559,7 +559,7 @@ def test_own_headers_go_to_the_seeds_origin_only(site: Site, db: Path, run: Run)
         other.page("/x")
         site.page("/", links=[other.url("/x"), "/to-other"])
         site.redirect("/to-other", other.url("/x"))
-        run(scope="any", headers={"Authorization": "Bearer secret"})
+        run(scope="any", headers={"Authorization": "Bearer secret"}, allow_private=True)
         assert site.requests("/")[0].headers["Authorization"] == "Bearer secret"
         assert "Authorization" not in other.requests("/x")[0].headers
         assert "Authorization" not in other.requests("/robots.txt")[0].headers
@@ -587,7 +587,7 @@ def test_fields_of_your_own_are_stored_with_the_pages_of_their_site(site: Site, 
             "tags": Selector.parse(".tag", many=True),
             "none": Selector.parse(".missing"),
         }
-        run(scope="any", sites={site.host: selectors})
+        run(scope="any", sites={site.host: selectors}, allow_private=True)
         hit = next(hit for hit in search("product", db=db).results)
         assert hit.fields == {"price": "12.50", "author": "Ada", "tags": ["a", "b"], "none": None}
         assert rows(db, f"SELECT fields FROM pages WHERE site = '{other.host}'") == [None]
