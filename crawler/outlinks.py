@@ -23,14 +23,18 @@ class Outlinks:
     def __init__(self, config: Config, scope: Scope) -> None:
         self._config = config
         self._scope = scope
-        self.verdict = lru_cache(maxsize=8192)(self._judged)
-        """Why a URL is not to be fetched; None when it is."""
+        self._judged = lru_cache(maxsize=8192)(self._judge)
 
-    def _judged(self, url: str) -> str | None:
-        refused = self._scope.verdict(url)
-        if refused is None and self._config.traps and repetition(url):
-            return "trap-repeat"
-        return refused
+    def verdict(self, url: str) -> str | None:
+        """Why a URL is not to be fetched; None when it is."""
+        return self._judged(url)[1]
+
+    def _judge(self, url: str) -> tuple[str, str | None]:
+        """The URL without the id of a session, and the verdict on it."""
+        if not self._config.traps:
+            return url, self._scope.verdict(url)
+        url = without_session(url)
+        return url, self._scope.verdict(url) or ("trap-repeat" if repetition(url) else None)
 
     def of_page(self, page: Page, redirects: int, *, follow: bool) -> Iterator[Edge]:
         """The edges of a page that so many redirects led to; `follow` is False when it asks for that.
@@ -47,10 +51,13 @@ class Outlinks:
         if page.feeds and self._config.feeds and self._is_front(page.url):
             for feed in page.feeds:
                 yield self._edge(feed, 0, follow=follow, rel="alternate")
-        believes = self._config.follow_nofollow
+        believes, judged = self._config.follow_nofollow, self._judged
         for url, fragment, text, rel in page.links:
-            is_followed = follow and ("nofollow" not in rel or believes or "nofollow" not in rel.split())
-            yield self._edge(url, 1, fragment, text, rel, follow=is_followed)
+            url, refused = judged(url)
+            if follow and ("nofollow" not in rel or believes or "nofollow" not in rel.split()):
+                yield Edge(url, refused, 1, fragment, text, rel)
+            else:
+                yield Edge(url, refused or "nofollow", None, fragment, text, rel)
 
     def of_feed(self, entries: Iterable[Link], *, follow: bool) -> Iterator[Edge]:
         """The edges of a feed: its entries are a hop away, as if it were a page."""
@@ -82,9 +89,7 @@ class Outlinks:
     def _edge(
         self, url: str, hops: int, fragment: str = "", text: str = "", rel: str = "", *, follow: bool = True
     ) -> Edge:
-        if self._config.traps:
-            url = without_session(url)
-        refused = self.verdict(url)
+        url, refused = self._judged(url)
         if follow:
             return Edge(url, refused, hops, fragment, text, rel)
         return Edge(url, refused or "nofollow", None, fragment, text, rel)
