@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 from crawler import __version__
 from crawler.errors import UsageError
 from crawler.fields import Selector
-from crawler.urls import ScopeKind, host, normalize
+from crawler.urls import ScopeKind, has_credentials, host, normalize
 
 Auto = Literal["auto"]
 MAX_THREADS: Final = 256
@@ -46,6 +46,7 @@ class Config:
     headers: Mapping[str, str] = field(default_factory=dict)
     obey_robots: bool = True
     allow_private: bool = False
+    drop_tracking: bool = False
     durable: bool = False
     fresh: bool = False
     limit: int = 10
@@ -61,7 +62,7 @@ class Config:
             url = normalize(seed)
             if url is None:
                 raise UsageError(*_not_a_seed(seed), key="seeds")
-            if "@" in url.split("/", 3)[2]:  # it would be kept in the index, with every URL of the site
+            if has_credentials(seed):  # they are never sent to where a URL leads: not to be lost silently
                 hint = "give them as a header: --header 'Authorization: Basic …'"
                 raise UsageError("a seed holds a user name or password", hint, key="seeds")
             seeds.append(url)

@@ -46,6 +46,8 @@ class Line:
         self.connected = False
         """Whether the present request had to connect, rather than use a kept connection."""
         self._cut = False
+        self.target = ""
+        """What the present request asks for."""
         self.bytes_left = 0
         """What the server may still send for the present request, on the wire."""
         self._reading: socket.socket | None = None
@@ -145,6 +147,7 @@ class Adapter(HTTPAdapter):
 
     def __init__(self, line: Line) -> None:
         super().__init__(pool_connections=16, pool_maxsize=1)
+        self._line = line
         self._home = ""
         self._pool: HTTPConnectionPool
 
@@ -152,9 +155,15 @@ class Adapter(HTTPAdapter):
             def _new_conn(self) -> socket.socket:
                 return line.connect(self._dns_host, self.port or 80)
 
+            def putrequest(self, method: str, _encoded: str, *args: Any, **kwargs: Any) -> None:
+                super().putrequest(method, line.target, *args, **kwargs)
+
         class Secure(HTTPSConnection):
             def _new_conn(self) -> socket.socket:
                 return line.connect(self._dns_host, self.port or 443)
+
+            def putrequest(self, method: str, _encoded: str, *args: Any, **kwargs: Any) -> None:
+                super().putrequest(method, line.target, *args, **kwargs)
 
             def connect(self) -> None:
                 super().connect()
@@ -182,8 +191,12 @@ class Adapter(HTTPAdapter):
         return self._pool
 
     def request_url(self, request: Any, _proxies: Any) -> str:
-        """The request target: the URL is normalised, so it is what follows the origin."""
-        return str(request.url)[len(origin(request.url)) :]
+        """The request target: the URL is normalised, so it is what follows the origin.
+
+        It is sent letter for letter: urllib3 would encode `%zz` and `[` once more, and ask for another page.
+        """
+        self._line.target = str(request.url)[len(origin(request.url)) :]
+        return self._line.target
 
     def build_response(self, req: Any, resp: Any) -> requests.Response:
         """The reply with what is looked at here; requests would make a cookie jar and guess an encoding as well."""

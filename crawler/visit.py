@@ -19,7 +19,7 @@ from crawler.robots import MAX_BYTES, MAX_REDIRECTS, Rules
 from crawler.sitemap import Sitemap, parse_sitemap
 from crawler.store import Edge, Outcome, RobotsReply, State
 from crawler.transport import FetchError
-from crawler.urls import Scope, normalize, origin
+from crawler.urls import Scope, normalize, origin, without_tracking
 
 MAX_REDIRECT_CHAIN: Final = 10
 MAX_RETRY_AFTER: Final = 3600.0  # seconds; a longer Retry-After is cut to this within a run
@@ -137,6 +137,8 @@ class Visitor:
         if reply.kind == "html" and content_type.startswith("text/plain"):
             content_type = "text/html"
         page = parse(reply.body, url, content_type, agent=self._config.product)
+        if self._config.drop_tracking:
+            page = page._replace(links=tuple(link._replace(url=without_tracking(link.url)) for link in page.links))
         asked = page.robots | directives(reply.headers.get("X-Robots-Tag", ""))
         edges = tuple(self._edges(page, follow="nofollow" not in asked))
         if "noindex" in asked:
