@@ -155,14 +155,14 @@ class Adapter(HTTPAdapter):
             def _new_conn(self) -> socket.socket:
                 return line.connect(self._dns_host, self.port or 80)
 
-            def putrequest(self, method: str, _encoded: str, *args: Any, **kwargs: Any) -> None:
+            def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002
                 super().putrequest(method, line.target, *args, **kwargs)
 
         class Secure(HTTPSConnection):
             def _new_conn(self) -> socket.socket:
                 return line.connect(self._dns_host, self.port or 443)
 
-            def putrequest(self, method: str, _encoded: str, *args: Any, **kwargs: Any) -> None:
+            def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002
                 super().putrequest(method, line.target, *args, **kwargs)
 
             def connect(self) -> None:
