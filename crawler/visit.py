@@ -147,7 +147,7 @@ class Visitor:
             return _outcome(task, "skipped", "empty", "no text", reply, edges=edges)
         picked = self._config.fields_of(url)
         values = fields.extract(reply.body, page.encoding, picked) if picked and reply.kind == "html" else None
-        reason = "cut-at-max-size" if reply.truncated else ""
+        reason = "cut-at-max-size" if reply.truncated else "cut-by-parser" if page.cut else ""
         outcome = _outcome(task, "done", reason, reply=reply, edges=edges, page=page, values=values)
         text = page.text
         return replace(outcome, body_hash=digest(reply.body), text_hash=digest(text.encode()), sketch=sketch(text))

@@ -9,7 +9,7 @@ import crawler
 LAYERS = [
     ["__init__"],  # the version; what else it names is loaded on first use
     ["errors", "urls", "addresses", "charset", "fingerprint", "reasons"],
-    ["transport", "sections"],
+    ["transport", "sections", "tree"],
     ["fields", "robots", "sitemap", "page", "fetch", "query"],
     ["config", "store", "store.migrations", "store.owner"],
     ["store.schema", "store.sql"],
@@ -38,7 +38,7 @@ HOMES = {
     "requests": {"fetch", "transport"},
     "urllib3": {"fetch", "transport"},
     "certifi": {"transport"},
-    "selectolax": {"page", "sections"},
+    "selectolax": {"page", "sections", "tree"},
     "sqlite_utils": {"store.schema"},
 }
 FOLDER = Path(crawler.__file__).parent
