@@ -91,6 +91,7 @@ Interrupted or killed, the same command goes on where it was.""",
 )
 @reaching
 @click.option("--allow-private", is_flag=True, default=None, help="Let links lead to private addresses.")
+@click.option("--drop-tracking", is_flag=True, default=None, help="Drop utm_…, gclid and the like from links.")
 @click.option("--durable", is_flag=True, default=None, help="Wait for the disk at every commit: safe from power cuts.")
 @click.option("--fresh", is_flag=True, default=None, help="Fetch everything again.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and what robots.txt says; fetch no page.")

@@ -19,7 +19,7 @@ from crawler.errors import UsageError
 from crawler.fields import Selector
 from crawler.proxy import Proxy
 from crawler.robots import product
-from crawler.urls import ScopeKind, host, normalize
+from crawler.urls import ScopeKind, has_credentials, host, normalize
 
 Auto = Literal["auto"]
 MAX_THREADS: Final = 256
@@ -58,6 +58,7 @@ class Config:
     feeds: bool = True
     traps: bool = True
     allow_private: bool = False
+    drop_tracking: bool = False
     durable: bool = False
     fresh: bool = False
     limit: int = 10
@@ -73,7 +74,7 @@ class Config:
             url = normalize(seed)
             if url is None:
                 raise UsageError(*_not_a_seed(seed), key="seeds")
-            if "@" in url.split("/", 3)[2]:  # it would be kept in the index, with every URL of the site
+            if has_credentials(seed):  # they are never sent to where a URL leads: not to be lost silently
                 hint = "give them with --auth USER:PASSWORD"
                 raise UsageError("a seed holds a user name or password", hint, key="seeds")
             seeds.append(url)

@@ -16,18 +16,16 @@ from crawler.report import Progress
 _PLAIN_EVERY = 5.0  # seconds between two progress lines where there is no terminal
 
 
+def is_unseen(char: str) -> bool:
+    """Whether a character acts, or shows as nothing of its own: controls, bidi, surrogates, private use, line ends."""
+    return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+
+
 def printable(text: str) -> str:
-    """The text in one line, with control (Cc), format (Cf: bidi and the like) and surrogate characters replaced."""
+    """The text in one line, without characters that could act on a terminal or mislead who reads."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(
-        " "
-        if char in "\t\n\r\u2028\u2029"
-        else "\ufffd"
-        if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co")
-        else char
-        for char in text
-    )
+    return "".join(" " if char in "\t\n\r\u2028\u2029" else "\ufffd" if is_unseen(char) else char for char in text)
 
 
 def size(count: int) -> str:
@@ -87,9 +85,9 @@ class Console:
                 self._write(printable(line) + "\n")
 
     def say(self, text: str) -> None:
-        """A message for the person, on standard error; none when quiet."""
+        """A message of one or more lines for the person, on standard error; none when quiet."""
         if not self._quiet:
-            self._message(text)
+            self._message("\n".join(map(printable, text.split("\n"))))
 
     def error(self, what: str, hint: str = "") -> None:
         """What went wrong and what to do, also when quiet."""

@@ -28,7 +28,7 @@ ORPHANS: Final = {
     "pages with another text than was fetched": f"pages WHERE text_hash <> digest({TEXT_OF_PAGE})",
     "links without a source or a target": "links WHERE source NOT IN (SELECT id FROM urls) "
     "OR target NOT IN (SELECT id FROM urls)",
-    "URLs done without a page": "urls WHERE state = 'done' AND reason IN ('', 'cut-at-max-size') "
+    "URLs done without a page": "urls WHERE state = 'done' AND reason IN ('', 'cut-at-max-size', 'cut-by-parser') "
     "AND same_as IS NULL AND id NOT IN (SELECT id FROM pages)",
     "duplicates of a page that is not there": "urls WHERE same_as IS NOT NULL "
     "AND same_as NOT IN (SELECT id FROM pages)",

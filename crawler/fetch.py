@@ -259,7 +259,8 @@ def _kind(declared: str) -> str:
 def _sniffed(kind: str, head: bytes) -> str:
     """What a body is by its first bytes (WHATWG MIME Sniffing §7): data that claims to be text, and text unclaimed."""
     if b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "other"
+        is_markup = kind == "html" and head.lstrip(b" \t\r\n\f\0").startswith(b"<")  # with a NUL in it, or in UTF-16
+        return kind if is_markup else "other"
     if kind == "untold":
         start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:15].lower()
         return "html" if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<!--")) else "other"

@@ -9,7 +9,7 @@ from crawler.page import Link, Page
 from crawler.shapes import repetition, without_session
 from crawler.sitemap import Sitemap
 from crawler.store import Edge
-from crawler.urls import Scope, host, normalize, origin
+from crawler.urls import Scope, host, normalize, origin, without_tracking
 
 MAX_REDIRECT_CHAIN: Final = 10
 # A canonical URL or a meta refresh counts as so many redirects of a chain: there is room for one of them.
@@ -30,7 +30,9 @@ class Outlinks:
         return self._judged(url)[1]
 
     def _judge(self, url: str) -> tuple[str, str | None]:
-        """The URL without the id of a session, and the verdict on it."""
+        """The URL without the id of a session, and without what tracks visitors if so set, and the verdict on it."""
+        if self._config.drop_tracking:
+            url = without_tracking(url)
         if not self._config.traps:
             return url, self._scope.verdict(url)
         url = without_session(url)

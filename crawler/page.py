@@ -14,6 +14,7 @@ from crawler import charset
 from crawler.directives import directives, wishes
 from crawler.errors import CrawlerError
 from crawler.sections import MARKS, MAX_TITLE, Section, cut_into_sections, words_of
+from crawler.tree import tree_of
 from crawler.urls import MAX_URL, normalize
 
 MAX_LINKS = 10_000  # URLs that a page links to; what comes after is dropped, which ends link farms
@@ -65,6 +66,8 @@ class Page(NamedTuple):
     """Where its meta refresh leads at once, without any time to read it; empty when there is none."""
     feeds: tuple[str, ...] = ()
     """The feeds that it names in its head."""
+    cut: bool = False
+    """Whether this is only the beginning of the document, because the rest would have taken too long."""
 
     @property
     def text(self) -> str:
@@ -91,11 +94,11 @@ def parse(
         body = body.translate(None, MARKS)
     body = body.replace(b"<!-- -->", b"")  # React puts these inside words; any other comment ends a word
     try:
-        # WO_EVENTS (1): no mutation events, which only serve scripts and cost time.
-        tree = LexborHTMLParser(body.removeprefix(b"\xef\xbb\xbf"), options=1)
+        tree, cut = tree_of(body.removeprefix(b"\xef\xbb\xbf"))
     except (SelectolaxError, RuntimeError, ValueError) as error:
         raise ParseError(f"{url}: not parsed: {error}") from error
-    return _from_tree(tree, url, encoding, agent, clean)
+    page = _from_tree(tree, url, encoding, agent, clean)
+    return page._replace(cut=True) if cut else page
 
 
 def _plain(text: str, url: str, encoding: str) -> Page:

@@ -15,7 +15,7 @@ MAX_TITLE = 300  # characters of a title
 _MAX_HEADING = 1_000  # characters; long, for the signatures of functions
 _MAX_TERM = 100  # characters of a lead term; longer ones are sentences
 _MAX_TERM_WORDS = 1_000_000  # characters that are looked at for lead terms, which may hold each other
-_MAX_CLIMB = 16  # levels from an anchor up to the heading that it stands in
+_MAX_CLIMB = 64  # levels that are looked at from an element up
 _MAX_WORD = 200  # characters; what is longer is data, not a word, and is cut out
 _PIECE = _MAX_WORD // 2
 
@@ -171,9 +171,13 @@ def _is_chrome(node: LexborNode, tag: str) -> bool:
 def _is_of_the_whole_page(node: LexborNode) -> bool:
     """Whether a header or footer belongs to the page as a whole and does not hold its title."""
     parent = node.parent
-    while parent is not None and parent.tag not in _SECTIONING:
+    for _ in range(_MAX_CLIMB):
+        if parent is None:
+            return node.css_first("h1") is None
+        if parent.tag in _SECTIONING:
+            break
         parent = parent.parent
-    return parent is None and node.css_first("h1") is None
+    return False
 
 
 def _id_behind(node: LexborNode) -> int | None:

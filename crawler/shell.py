@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crawler.console import Console, ReaderGone
+from crawler.console import Console, ReaderGone, is_unseen
 from crawler.errors import CrawlerError, UsageError
 
 if TYPE_CHECKING:
     from crawler.config import Config
 
-# DEL, C1 controls, and invisible formatting: zero width, bidi, line and paragraph separators.
-_UNSEEN = re.compile("[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+_NOT_PLAIN = re.compile("[^ -~]")
 _SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 143}
 
 
@@ -92,20 +91,17 @@ def run(main: click.Group, args: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter would complain when it flushes at exit
         return 0
     except CrawlerError as error:
-        if verbose:
-            traceback.print_exc()
-        return _fail(error)
+        return _fail(error, verbose)
     except MemoryError:
-        if verbose:
-            traceback.print_exc()
-        return _fail(CrawlerError("out of memory", "what was committed before is safe; give fewer --threads"))
+        return _fail(CrawlerError("out of memory", "what was committed before is safe; give fewer --threads"), verbose)
     except OSError as error:
-        if verbose:
-            traceback.print_exc()
-        return _fail(CrawlerError(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"), 3)
+        what = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+        return _fail(CrawlerError(what), verbose, 3)
 
 
-def _fail(error: CrawlerError, code: int | None = None) -> int:
+def _fail(error: CrawlerError, verbose: bool = False, code: int | None = None) -> int:
+    if verbose:
+        Console().say(traceback.format_exc())
     Console().error(str(error), error.hint)
     return code or error.exit_code
 
@@ -120,8 +116,8 @@ def prepare(flags: dict[str, Any]) -> tuple[Console, "Config"]:
 
     names = (
         "seeds", "db", "depth", "scope", "include", "exclude", "max_pages", "max_time", "threads", "indexers",
-        "timeout", "max_size", "user_agent", "auth", "cookies", "proxy", "insecure", "allow_private", "durable",
-        "fresh", "limit",
+        "timeout", "max_size", "user_agent", "auth", "cookies", "proxy", "insecure", "allow_private", "drop_tracking",
+        "durable", "fresh", "limit",
     )  # fmt: skip
     given = {name: flags[name] for name in names if flags.get(name) not in (None, ())}
     for name, number in (("per_host", int), ("delay", float)):
@@ -151,7 +147,7 @@ def _header(text: str) -> tuple[str, str]:
 def as_json(data: dict[str, Any]) -> str:
     """The data as JSON, in which nothing that a terminal or a person could be misled by stands as it is."""
     text = json.dumps(data, ensure_ascii=False)
-    return _UNSEEN.sub(lambda char: f"\\u{ord(char[0]):04x}", text)
+    return _NOT_PLAIN.sub(lambda char: json.dumps(char[0])[1:-1] if is_unseen(char[0]) else char[0], text)
 
 
 class Interrupts:

@@ -56,6 +56,8 @@ class Line:
         self.connected = False
         """Whether the present request had to connect, rather than use a kept connection."""
         self._cut = False
+        self.target = ""
+        """What the present request asks for."""
         self.bytes_left = 0
         """What the server may still send for the present request, on the wire."""
         self._in_use: socket.socket | None = None
@@ -275,6 +277,7 @@ class Adapter(HTTPAdapter):
     def __init__(self, line: Line, *, verified: bool = True) -> None:
         super().__init__(pool_connections=16, pool_maxsize=1)
         self._verified = verified
+        self._line = line
         self._home = ""
         self._proxy = proxy = line.proxy if line.proxy and line.proxy.scheme == "http" else None
         self._pool: HTTPConnectionPool
@@ -284,6 +287,9 @@ class Adapter(HTTPAdapter):
 
             def _new_conn(self) -> socket.socket:
                 return line.connect(self._dns_host, self.port or 80)
+
+            def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002
+                super().putrequest(method, line.target, *args, **kwargs)
 
         class Secure(HTTPSConnection):
             response_class = FramedResponse
@@ -296,6 +302,9 @@ class Adapter(HTTPAdapter):
 
             def _new_conn(self) -> socket.socket:
                 return line.connect(self._dns_host, self.port or 443)
+
+            def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002
+                super().putrequest(method, line.target, *args, **kwargs)
 
         class PlainPool(HTTPConnectionPool):
             ConnectionCls = Plain
@@ -318,10 +327,13 @@ class Adapter(HTTPAdapter):
         return self._pool
 
     def request_url(self, request: Any, _proxies: Any) -> str:
-        """The request target: the URL is normalised, so it is what follows the origin; a proxy gets all of it."""
-        if self._proxy is not None and request.url.startswith("http:"):
-            return str(request.url)
-        return str(request.url)[len(origin(request.url)) :]
+        """The request target: the URL is normalised, so it is what follows the origin; a proxy gets all of it.
+
+        It is sent letter for letter: urllib3 would encode `%zz` and `[` once more, and ask for another page.
+        """
+        whole = self._proxy is not None and request.url.startswith("http:")
+        self._line.target = str(request.url) if whole else str(request.url)[len(origin(request.url)) :]
+        return self._line.target
 
     def add_headers(self, request: Any, **_: Any) -> None:
         """Through a tunnel these go to the proxy by themselves; here they stand in the request that it passes on."""

@@ -20,6 +20,14 @@ MAX_URL = 2083  # characters; the longest that browsers and servers agree on in 
 _MAX_HOST = 253  # RFC 1035 §2.3.4
 _MAX_LABEL = 63
 
+# Names that advertisers and mailers add to links, and nobody else uses. What sites have a use of their own for is none
+# of these: `ref`, `source`, `id`, `session`.
+_TRACKING = frozenset({
+    "_ga", "_gl", "_hsenc", "_hsmi", "_openstat", "dclid", "fbclid", "gad_source", "gbraid", "gclid", "gclsrc",
+    "igshid", "li_fat_id", "mc_cid", "mc_eid", "mkt_tok", "msclkid", "oly_anon_id", "oly_enc_id", "rb_clickid",
+    "srsltid", "ttclid", "twclid", "vero_id", "wbraid", "wickedid", "yclid",
+})  # fmt: skip
+
 ScopeKind = Literal["host", "prefix", "domain", "any"]
 
 
@@ -28,24 +36,58 @@ def normalize(text: str, base: str | None = None) -> str | None:
 
     Not fetchable is what has another scheme than http and https, is malformed, or is longer than `MAX_URL`.
     `base` is what a relative reference is relative to. Idempotent. Nothing lossy is done: no query is reordered, no
-    slash dropped.
+    slash dropped. Only a user name and password are: they are neither sent nor kept (RFC 9110 §4.2.4).
     """
     if len(text) > MAX_URL:
+        text = text[: MAX_URL + 1].partition("#")[0]  # a fragment of any length is none of the key
+    if len(text) > MAX_URL or (base and len(base) > MAX_URL):
         return None
     try:
         # The base is parsed once a page, not once a link.
-        href = (_parsed(base) + text).href if base else can_ada.parse(text).href
-    except (ValueError, TypeError):  # TypeError: a lone surrogate, which is no text that UTF-8 can carry
+        parsed = _parsed(base) + text if base else can_ada.parse(text)
+    except ValueError:
         return None
-    url = href.partition("#")[0]
-    if not url.startswith(("http://", "https://")) or len(url) > MAX_URL:
+    except TypeError:  # a lone surrogate, which UTF-8 cannot carry
+        return normalize(_scalar(text), base and _scalar(base))
+    url = parsed.href.partition("#")[0]
+    if not url.startswith(("http://", "https://")):
         return None
-    return url if _is_valid_host(hostname(url)) else None
+    if "@" in url and "@" in (home := url.split("/", 3)[2]):
+        url = url.replace(home, home.rpartition("@")[2], 1)
+    return url if len(url) <= MAX_URL and _is_valid_host(hostname(url)) else None
+
+
+def _scalar(text: str) -> str:
+    """The text with U+FFFD for lone surrogates, as a browser has it (WHATWG Infra, "convert to scalar values")."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 @lru_cache(maxsize=256)
 def _parsed(base: str) -> can_ada.URL:
     return can_ada.parse(base)
+
+
+def has_credentials(text: str) -> bool:
+    """Whether a URL as a person writes it holds a user name or a password."""
+    try:
+        parsed = can_ada.parse(text)
+    except (ValueError, TypeError):
+        return False
+    return bool(parsed.username or parsed.password)
+
+
+def without_tracking(url: str) -> str:
+    """A normalised URL without the parameters that only tell where a visitor came from; the others stay as they are."""
+    before, _, query = url.partition("?")
+    parameters = query.split("&")
+    kept = [one for one in parameters if not _is_tracking(one.partition("=")[0].lower())]
+    if len(kept) == len(parameters):
+        return url
+    return f"{before}?{'&'.join(kept)}" if kept else before
+
+
+def _is_tracking(name: str) -> bool:
+    return name in _TRACKING or name.startswith("utm_")
 
 
 def host(url: str) -> str:

@@ -179,7 +179,7 @@ class Visitor:
         page = page._replace(robots=asked, usage="; ".join(filter(None, (wishes((), reply.headers), page.usage))))
         picked = self._config.fields_of(url)
         values = fields.extract(reply.body, page.encoding, picked) if picked and reply.kind == "html" else None
-        reason = "cut-at-max-size" if reply.truncated else ""
+        reason = "cut-at-max-size" if reply.truncated else "cut-by-parser" if page.cut else ""
         outcome = _outcome(task, "done", reason, reply=reply, edges=edges, page=page, values=values)
         return replace(
             outcome,

@@ -9,7 +9,7 @@ import crawler
 LAYERS = [
     ["__init__"],  # the version; what else it names is loaded on first use
     ["errors", "urls", "addresses", "charset", "fingerprint", "reasons", "pace", "proxy", "framing"],
-    ["resolver", "credentials", "sections", "directives", "shapes", "elements"],
+    ["resolver", "credentials", "sections", "directives", "shapes", "elements", "tree"],
     ["transport"],
     ["wall", "sitemap"],
     ["fields", "robots", "page", "fetch", "query"],
@@ -42,7 +42,7 @@ HOMES = {
     "requests": {"fetch", "transport"},
     "urllib3": {"fetch", "transport"},
     "certifi": {"transport"},
-    "selectolax": {"page", "sections"},
+    "selectolax": {"page", "sections", "tree"},
     "sqlite_utils": {"store.schema"},
 }
 FOLDER = Path(crawler.__file__).parent

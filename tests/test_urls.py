@@ -1,8 +1,26 @@
 """One URL, one key; and which keys belong to a crawl."""
 
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
-from crawler.urls import MAX_URL, Scope, ScopeKind, host, hostname, normalize, origin
+from crawler.fetch import Fetcher
+from crawler.transport import Guard
+from crawler.urls import (
+    MAX_URL,
+    Scope,
+    ScopeKind,
+    has_credentials,
+    host,
+    hostname,
+    normalize,
+    origin,
+    without_tracking,
+)  # fmt: skip
+from tests.wire import Wire
 
 BASE = "https://example.org/a/b/c?d"
 
@@ -37,12 +55,98 @@ BASE = "https://example.org/a/b/c?d"
         pytest.param("http://[::ffff:127.0.0.1]/", "http://[::ffff:7f00:1]/", id="IPv4 in IPv6"),
         pytest.param("http://example.org/a#b", "http://example.org/a", id="fragment"),
         pytest.param("http://example.org/a?b#c#d?e", "http://example.org/a?b", id="fragment after a query"),
+        pytest.param("http://example.org/\ud800", "http://example.org/%EF%BF%BD", id="lone surrogate"),
+        pytest.param("http://example.org/\ud83d\ude00", "http://example.org/%F0%9F%98%80", id="surrogate pair"),
+        pytest.param("http://user:pw@example.org/x@y", "http://example.org/x@y", id="user and password"),
+        pytest.param("http://user@[::1]:8080/@", "http://[::1]:8080/@", id="user of an address"),
+        pytest.param("http://good.example:80\\@evil.example/", "http://good.example/@evil.example/", id="two readings"),
+        pytest.param("http://example.org/#" + "a" * 9999, "http://example.org/", id="long fragment"),
     ],
 )
 def test_spellings_of_a_url_have_one_key(written: str, key: str) -> None:
     """What a browser takes for the same URL has the same key, and normalising that again changes nothing."""
     assert normalize(written) == key
     assert normalize(key) == key
+
+
+def standard_cases() -> Iterator[tuple[str, str | None, str | None]]:
+    """The web platform's own tests of URLs: input, base, and the serialisation or None for what does not parse."""
+    yield from json.loads((Path(__file__).parent / "data" / "urltestdata.json").read_text())
+
+
+def test_urls_mean_what_the_standard_says() -> None:
+    """Every http and https case of the web platform tests holds, but that a user name and password are dropped."""
+    wrong = []
+    count = 0
+    for written, base, href in standard_cases():
+        url = (href or "").partition("#")[0]
+        key = re.sub("^(https?://)[^/]*@", r"\1", url) if url.startswith(("http://", "https://")) else None
+        count += key is not None
+        if normalize(written, base) != key or (key and normalize(key) != key):
+            wrong.append((written, base, key, normalize(written, base)))
+    assert wrong == []
+    assert count > 200
+
+
+def test_what_is_sent_is_the_key_letter_for_letter() -> None:
+    """A server is asked for the very path and query of the key, in one request line."""
+    paths = {
+        "/%zz[]|^{}~%7e%7E",
+        "//a//b/",
+        "/?q=[a]&b=%zz|^`{}",
+        "/;p=1,2?a=b?c=/d/../e",
+        "/%C3%BC?%FF%20",
+        "/a'(b)*!$",
+    }
+    paths |= {"/" + url.split("/", 3)[3] for url in keys_of_the_standard()}
+    wire = Wire(b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    asked = []
+    with Fetcher(user_agent="crawler", timeout=10, max_size=100, guard=Guard(allow_private=True)) as fetcher:
+        for path in sorted(paths):
+            key = normalize(wire.url + path[1:])
+            assert key is not None
+            fetcher.get(key)
+            asked.append(f"GET {key[len(origin(key)) :]} HTTP/1.1")
+    wire.close()
+    assert [request.split(b"\r\n")[0].decode("ascii") for request in wire.requests] == asked
+    assert all(request.count(b"GET ") == 1 for request in wire.requests)
+
+
+def keys_of_the_standard() -> list[str]:
+    keys = (normalize(written, base) for written, base, _ in standard_cases())
+    return sorted({key for key in keys if key is not None})
+
+
+@pytest.mark.parametrize(
+    ("written", "held"),
+    [
+        ("http://user:pw@example.org/", True),
+        ("http://user@example.org/", True),
+        ("http://:@example.org/", False),
+        ("http://example.org/@x?a@b", False),
+        ("http://[", False),
+        ("\ud800", False),
+    ],
+)
+def test_credentials_in_a_url_are_seen(written: str, held: bool) -> None:
+    """Whether a person wrote a user name or a password into a URL can be told, to say so."""
+    assert has_credentials(written) is held
+
+
+@pytest.mark.parametrize(
+    ("query", "kept"),
+    [
+        ("?utm_source=a&id=1&UTM_medium=b", "?id=1"),
+        ("?gclid=x&fbclid=y", ""),
+        ("?b=2&a=1&&b=%zz&mc_eid=3", "?b=2&a=1&&b=%zz"),
+        ("?q=utm_source&ref=x&source=y&session=z", "?q=utm_source&ref=x&source=y&session=z"),
+        ("?", "?"),
+        ("", ""),
+    ],
+)
+def test_tracking_parameters_can_be_dropped(query: str, kept: str) -> None:
+    """What tells where a visitor came from goes; every other parameter stays in its place, as it was written."""
+    assert without_tracking(f"https://example.org/a{query}") == f"https://example.org/a{kept}"
 
 
 @pytest.mark.parametrize(
