@@ -3,7 +3,8 @@
 A parser that follows the standard needs time that grows with the square of how deep elements stand in each other, of
 the attributes of one element, and of the formatting elements that a block leaves open: the next block holds them all
 again (HTML §13.2.4.3), so that 30 kB become 2 GB. No parse can be stopped, so it is looked at before, and a document
-that may be one of these is parsed by beginnings, each somewhat longer, for as long as that takes no undue time.
+that may be one of these is parsed by beginnings, each twice as long as the last. What is only long takes twice the time
+then, on whatever machine; where it takes far more, and more than a moment, the beginning before is all there is.
 """
 
 import re
@@ -14,12 +15,13 @@ from selectolax.lexbor import LexborHTMLParser
 
 _FEW: Final = 2_000  # tags that can do no harm in whatever order: they make a million elements at most
 _MANY: Final = 10_000  # tags; as many that stand in each other take some tenths of a second
-_LONG: Final = 256 * 1024  # bytes; as many of attributes of one element take some seconds
+_LONG: Final = 256 * 1024  # bytes; as many of attributes of one element take some seconds, if nothing tells of them
 _WINDOW: Final = 16 * 1024  # bytes without a tag: a script, a text, or the attributes of one element
 _FIRST: Final = 64 * 1024  # bytes of the first beginning
-_STEP: Final = _LONG  # bytes by which the next one is longer
 _DEEP: Final = 4_000  # elements in each other; every end tag that has no start tag looks through all of them
-_PATIENCE: Final = 0.08  # seconds of CPU that a step may take; a dense page takes a quarter of it
+_MOMENT: Final = 0.5  # seconds of CPU; a dense page of 5 MB takes as long
+_STEEP: Final = 3.0  # times as long for twice the length: 2 where time grows with the length, 4 where with its square
+_MOST_ATTRIBUTES: Final = 5_000  # of an element; of so many, a tenth of a second
 _FEW_HIDDEN: Final = 50
 _COPIES: Final = 2_000_000  # elements that formatting may add
 
@@ -33,6 +35,9 @@ _MAYBE_FORMATTING: Final = re.compile(
 _WHOLE_TAG: Final = re.compile(
     rb"""<\w+(?:[\s/]++|=?[^\s/>=]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"'>][^\s>]*+|\Z)|(?!\s*+=)))*+"""
 )
+_ATTRIBUTE: Final = rb"""=?[^\s/>=]++(?:\s*+=\s*+(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\s"'>][^\s>]*+)?+)?+"""
+_ATTRIBUTES: Final = re.compile(_ATTRIBUTE)
+_TAG: Final = re.compile(rb"<[a-zA-Z][^\s/>]*+(?:[\s/]++|" + _ATTRIBUTE + rb")*+")
 
 
 def tree_of(body: bytes) -> tuple[LexborHTMLParser, bool]:
@@ -44,12 +49,22 @@ def tree_of(body: bytes) -> tuple[LexborHTMLParser, bool]:
     if tags > _FEW:
         body = _without_copies(body, tags)
     if tags > _MANY or len(body) > _LONG or (len(body) > _FIRST and _has_long_gap(body)):
-        return _by_beginnings(body)
+        beginning = _before_attributes(body)
+        tree, is_cut = _by_beginnings(beginning)
+        return tree, is_cut or len(beginning) < len(body)
     return _parsed(body), False
 
 
 def _parsed(body: bytes) -> LexborHTMLParser:
     return LexborHTMLParser(body, options=1)  # WO_EVENTS: no mutation events, which only serve scripts and cost time
+
+
+def _before_attributes(body: bytes) -> bytes:
+    """The document to where an element has too many attributes: each is held against all others, at the tag's end."""
+    for tag in _TAG.finditer(body):
+        if tag.end() - tag.start() > _WINDOW and len(_ATTRIBUTES.findall(tag[0])) > _MOST_ATTRIBUTES:
+            return body[: tag.start()]
+    return body
 
 
 def _by_beginnings(body: bytes) -> tuple[LexborHTMLParser, bool]:
@@ -58,14 +73,13 @@ def _by_beginnings(body: bytes) -> tuple[LexborHTMLParser, bool]:
         started = time.thread_time()
         longer = _parsed(body[:size])
         spent = time.thread_time() - started
-        if spent - before > _PATIENCE:
+        if spent > max(_MOMENT, _STEEP * before):
             return (longer, size < len(body)) if tree is None else (tree, True)
         if size >= len(body):
             return longer, False
         if _is_deep(longer):
             return longer, True
-        tree, before = longer, spent
-        size += _STEP
+        tree, before, size = longer, spent, 2 * size
 
 
 def _is_deep(tree: LexborHTMLParser) -> bool:
