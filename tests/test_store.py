@@ -72,6 +72,12 @@ def test_a_commit_hands_back_the_new_urls_and_makes_the_page_searchable(store: S
     assert again[:2] == ([], 0)
 
 
+def test_a_page_of_headings_only_has_empty_texts(store: SqliteStore, db: Path) -> None:
+    """Where no page of a batch has a text, the texts are empty and not missing."""
+    store.commit([outcome(1, SEED, page=Page(SEED, "Title", (Section(1, "", "Heading", ""),)))])
+    assert one(db, "SELECT text FROM sections") == ""
+
+
 def test_what_is_too_deep_is_kept_and_not_handed_back(store: SqliteStore, db: Path) -> None:
     """Beyond the depth a URL is known, with its reason."""
     store.commit([outcome(1, SEED, links=("http://h.test/1",))])

@@ -172,7 +172,8 @@ class SqliteStore:
                 run(sql.KEPT, (_json(batch.kept),))
             if batch.pages:
                 run(sql.PAGES, (_json(batch.pages),))
-                run(sql.SECTIONS, {"sections": _json(batch.sections), "texts": b"".join(batch.texts)})
+                # Of an empty blob, SQLite gives NULL for any part.
+                run(sql.SECTIONS, {"sections": _json(batch.sections), "texts": b"".join(batch.texts) or b" "})
             if batch.links:
                 run(sql.TARGETS, {"targets": _json(batch.targets), "deepest": self._deepest, "now": _now()})
                 run(sql.PLACES_OF_TARGETS, (_json(batch.target_urls),))
