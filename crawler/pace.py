@@ -85,10 +85,9 @@ class Tempo:
         """Takes an answer in, to a request that began then; returns for how many seconds the host rests now."""
         if answer.trouble:
             return self._suffer(answer, began, now)
-        if answer.seconds is None:
+        if answer.seconds is None or began < self._troubled_at:
             return self.delay
-        if self.troubles and began >= self._troubled_at:
-            self.troubles = 0
+        self.troubles = 0
         if self.slow or self._pace.adapts:
             self.slow *= _RECOVERY
             if self.slow <= max(self._floor, _FAST_ENOUGH):

@@ -345,7 +345,7 @@ def _decoded(body: bytes) -> str:
     by its mark or by its zeros."""
     if body.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
-    elif b"\0" in body[:2]:
+    elif re.match(rb"[\t-~]\0|\0[\t-~]", body):
         encoding = "utf-16-be" if body.startswith(b"\0") else "utf-16-le"
     else:
         encoding = "utf-8"

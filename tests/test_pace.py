@@ -78,8 +78,9 @@ def test_what_was_under_way_when_a_trouble_came_is_part_of_it() -> None:
     for _ in range(8):
         assert tempo.hear(BUSY, 10.0, 11.0) > 0 or tempo.troubles == 1
     assert tempo.troubles == 1
+    slow = tempo.slow
     tempo.hear(GOOD, 10.5, 12.0)
-    assert tempo.troubles == 1
+    assert (tempo.troubles, tempo.slow) == (1, slow)
     tempo.hear(GOOD, 12.5, 13.0)
     assert tempo.troubles == 0
 
