@@ -92,6 +92,14 @@ def test_no_answer_through_no_fault_of_the_host_says_nothing() -> None:
     assert after(Pace(1, 0.5), Answer()).delay == 0.5
 
 
+def test_the_longest_retry_after_counts() -> None:
+    """What was asked for stands, whatever other requests that failed with it were told."""
+    tempo = Tempo(Pace(2, 0.0))
+    tempo.hear(Answer(0.1, "http-429", 60.0), 0.0, 10.0)
+    tempo.hear(Answer(0.1, "http-429"), 5.0, 11.0)
+    assert tempo.asked_until == 70.0
+
+
 def test_retry_after_is_kept_at_least() -> None:
     """What the server asks for is kept, and our own doubling where that is longer."""
     assert Tempo(Pace(1, 0.0)).hear(Answer(0.1, "http-429", 7.0), 0.0, 0.0) == 7.0

@@ -21,6 +21,7 @@ from crawler import Config, Report, crawl, why
 from crawler.plan import preview
 from tests.site import Site
 from tests.test_pipeline import indexed, rows, states
+from tests.wire import Script, Wire
 
 Run = Callable[..., Report]
 COMMAND = [sys.executable, "-m", "crawler"]
@@ -250,6 +251,25 @@ def test_what_failed_is_not_kept(site: Site, db: Path, run: Run) -> None:
     site.robots("User-agent: *\nDisallow:\n")
     run()
     assert indexed(db, site) == {"/"}
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        pytest.param(b"", "connect-error", id="closes without a byte"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\nUser-agent: *", "truncated", id="cut"),
+        pytest.param(lambda connection: connection.recv(1), "timeout", id="never answers"),
+    ],
+)
+def test_a_robots_txt_that_never_comes_refuses_all(db: Path, script: Script | bytes, reason: str) -> None:
+    """Without an answer nothing may be fetched (RFC 9309 §2.3.1.4): no page is asked for, and the reason is told."""
+    wire = Wire(script)
+    report = crawl(Config(seeds=(wire.url,), db=str(db), timeout=0.3))
+    wire.close()
+    assert report.no_seed_fetched
+    assert rows(db, "SELECT state, reason FROM urls") == [("failed", reason)]
+    assert len(wire.requests) >= 3
+    assert all(request.startswith(b"GET /robots.txt ") for request in wire.requests)
 
 
 def test_six_redirects_are_no_robots_txt(site: Site, db: Path, run: Run) -> None:
