@@ -212,11 +212,12 @@ class Frontier:
     def refill(self, urls: Iterable[Queued]) -> None:
         """URLs that waited in the store. Raises RuntimeError when there should be some and are none."""
         with self._changed:
-            self._starving = False
+            self._starving, held = False, len(self._held)
             self._add(urls, share=self._window)
             if not self._held and self._unsettled > 0:
                 raise RuntimeError(f"the store says that {self._unsettled} URLs wait, and gives none")
-            self._changed.notify_all()
+            if len(self._held) > held:  # else who waits would wake, find nothing, and ask for more again
+                self._changed.notify_all()
 
     def wants(self) -> tuple[list[int], list[str], int, int] | None:
         """What to ask the store for: ids held already, hosts that hold their share, room in all and for a host.
@@ -304,7 +305,7 @@ class Frontier:
         if host.tempo.is_given_up:
             host.rested_at = now  # nothing more is requested
         if answer.trouble:
-            return HostPace(origin(task.url.url), host.tempo.slow, answer.rest)
+            return HostPace(origin(task.url.url), host.tempo.slow, max(0.0, host.tempo.asked_until - now))
         if answer.seconds is not None:
             self._heard_at = now
         return HostPace(origin(task.url.url), 0.0, 0.0) if slow and not host.tempo.slow else None

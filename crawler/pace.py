@@ -7,6 +7,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final, NamedTuple
 
+TROUBLES: Final = (429, 500, 502, 503, 504, 520, 521, 522, 523, 524)  # of a host, which may pass; 52x are Cloudflare's
 MAX_RETRY_AFTER: Final = 3600.0  # seconds; a longer Retry-After is cut to this within a run
 MAX_SLOW: Final = 30.0  # seconds between requests that a host in trouble is slowed down to, at most
 PARKED: Final = 5  # troubles in a row after which a host is parked: asked now and then, to see whether it is back
@@ -52,7 +53,7 @@ class Tempo:
     make it faster again. Requests that were under way when a trouble came are part of it, and count no second time.
     """
 
-    __slots__ = ("_floor", "_pace", "_smooth", "_troubled_at", "delay", "slow", "trouble", "troubles")
+    __slots__ = ("_floor", "_pace", "_smooth", "_troubled_at", "asked_until", "delay", "slow", "trouble", "troubles")
 
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
@@ -63,6 +64,8 @@ class Tempo:
         """Seconds between requests to which troubles have slowed it down; 0 when there is nothing to remember."""
         self.delay = max(pace.delay, pace.slow)
         """Seconds from the end of a request to the start of the next."""
+        self.asked_until = -math.inf
+        """When the longest Retry-After of all ends."""
         self.troubles = 0
         """In a row."""
         self.trouble = ""
@@ -85,10 +88,9 @@ class Tempo:
         """Takes an answer in, to a request that began then; returns for how many seconds the host rests now."""
         if answer.trouble:
             return self._suffer(answer, began, now)
-        if answer.seconds is None:
+        if answer.seconds is None or began < self._troubled_at:
             return self.delay
-        if self.troubles and began >= self._troubled_at:
-            self.troubles = 0
+        self.troubles = 0
         if self.slow or self._pace.adapts:
             self.slow *= _RECOVERY
             if self.slow <= max(self._floor, _FAST_ENOUGH):
@@ -98,6 +100,7 @@ class Tempo:
         return self.delay
 
     def _suffer(self, answer: Answer, began: float, now: float) -> float:
+        self.asked_until = max(self.asked_until, now + answer.rest)
         if began < self._troubled_at:
             return max(self.delay, answer.rest)
         care = self._pace.care

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from crawler.config import Config
 from crawler.fetch import Response
 from crawler.frontier import Permit
-from crawler.pace import Answer, retry_after
+from crawler.pace import TROUBLES, Answer, retry_after
 from crawler.robots import MAX_BYTES, MAX_REDIRECTS, Rules
 from crawler.store import RobotsReply
 from crawler.transport import FetchError
@@ -17,7 +17,6 @@ from crawler.transport import FetchError
 DAY: Final = 86_400.0  # seconds that a copy is good for (RFC 9309 §2.4)
 OLDEST: Final = 30 * DAY  # seconds for which it stands in for one that cannot be had (RFC 9309 §2.3.1.4)
 _SOON: Final = 3600.0  # seconds after which it is asked for again when it could not be had
-TROUBLES: Final = frozenset({429, 500, 502, 503, 504})  # statuses that may pass, and say something of the host
 
 Get = Callable[[str, int], Response]
 

@@ -101,13 +101,13 @@ class _Group:
         self.usages: list[_Rule] = []
         self._heaviest: dict[str, _Rule] = {}  # plain beginnings of a path
         self._lengths: tuple[int, ...] = ()  # of those, the longest first
-        self._others: list[tuple[str, _Rule]] = []  # with `*` or `$`, behind what a path must begin with
+        self._others: list[tuple[str, _Rule]] = []  # with `*` or `$`, behind their longest piece: mostly it is missing
 
     def add(self, rules: Iterable[_Rule]) -> None:
         for rule in sorted(rules, key=lambda rule: rule.rank):
             pattern = rule.pattern
             if len(pattern.pieces) > 1 or pattern.is_whole:
-                self._others.append((pattern.pieces[0], rule))
+                self._others.append((max(pattern.pieces, key=len), rule))
             else:
                 self._heaviest.setdefault(pattern.pieces[0], rule)
         self._lengths = tuple(sorted(set(map(len, self._heaviest)), reverse=True))
@@ -116,8 +116,8 @@ class _Group:
         """The rule that decides over the path; None when none matches."""
         begins = (self._heaviest.get(path[:length]) for length in self._lengths if length <= len(path))
         best = next((rule for rule in begins if rule is not None), None)
-        for head, rule in self._others:
-            if path.startswith(head) and rule.pattern.matches(path):
+        for piece, rule in self._others:
+            if piece in path and rule.pattern.matches(path):
                 return rule if best is None else min(rule, best)
         return best
 
@@ -345,7 +345,7 @@ def _decoded(body: bytes) -> str:
     by its mark or by its zeros."""
     if body.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
-    elif b"\0" in body[:2]:
+    elif re.match(rb"[\t-~]\0|\0[\t-~]", body):
         encoding = "utf-16-be" if body.startswith(b"\0") else "utf-16-le"
     else:
         encoding = "utf-8"

@@ -44,10 +44,26 @@ class Site:
         self.seen: list[Seen] = []
         self.most_at_once = 0
         self.robots("User-agent: *\nDisallow:\n")
-        self._server = _Server((address, 0), _Handler)
+        self.is_away = False
+        self._listen((address, 0))
+
+    def _listen(self, address: tuple[str, int]) -> None:
+        self._server = _Server(address, _Handler)
         self._server.site = self
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()
+
+    def leave(self) -> None:
+        """Nobody is there any more: connections are refused, and those that are kept end without a word."""
+        self.is_away = True
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def come_back(self) -> None:
+        """The site listens again, at the same address."""
+        self.is_away = False
+        self._listen((str(self._server.server_address[0]), self._server.server_address[1]))
 
     @property
     def host(self) -> str:
@@ -111,9 +127,8 @@ class Site:
             for reply in replies:
                 if reply.gate is not None:
                     reply.gate.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        if not self.is_away:
+            self.leave()
 
     def _answer(self, path: str) -> _Reply:
         with self._lock:
@@ -150,6 +165,9 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
+        if self.server.site.is_away:
+            self.close_connection = True
+            return
         began = time.monotonic()
         reply = self.server.site._answer(self.path)
         if reply.gate is not None:

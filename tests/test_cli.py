@@ -432,16 +432,50 @@ def test_a_poor_locale_escapes_instead_of_failing(site: Site, crawl: Crawl) -> N
 
 
 def test_dry_run_fetches_no_page_and_writes_nothing(site: Site, crawl: Crawl, tmp_path: Path) -> None:
-    """--dry-run says what robots.txt says and the pace that follows."""
-    site.robots("User-agent: *\nCrawl-delay: 7\nDisallow: /secret\n")
+    """--dry-run says what robots.txt says, the pace that follows and how long a thousand pages take at best."""
+    site.robots("User-agent: *\nCrawl-delay: 7\nDisallow: /secret\nContent-Usage: / train-ai=n\n")
     site.page("/")
     done = crawl("--seed", site.url(), "--seed", site.url("/secret"), "--dry-run")
     assert done.returncode == 0
     assert f"{site.url()}: allowed by robots.txt" in done.stdout
     assert f"{site.url('/secret')}: refused by robots.txt" in done.stdout
     assert "7 s between two requests" in done.stdout
+    assert "at most 8.57 pages a minute: 1,000 pages take 117 minutes or longer" in done.stdout
+    assert "of the use of its pages it says: / train-ai=n" in done.stdout
     assert site.paths == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_dry_run_of_this_machine(site: Site, crawl: Crawl) -> None:
+    """Where there is no delay, no time is promised; what sitemaps list is told."""
+    site.robots(f"Sitemap: {site.url('/s.xml')}\n")
+    site.raw("/s.xml", f"<urlset><url><loc>{site.url('/a')}</loc></url></urlset>".encode(), Content_Type="text/xml")
+    done = crawl("--seed", site.url(), "--dry-run")
+    assert "as fast as it answers" in done.stdout
+    assert "its sitemaps list 1 URL\n" in done.stdout
+    assert json.loads(crawl("--seed", site.url(), "--dry-run", "--json").stdout)["seeds"][0]["sitemap_urls"] == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "warned"),
+    [
+        ([], True),
+        (["-q"], False),
+        (["--user-agent", "crawler/0.1 (+https://you.example/)"], False),
+        (["--user-agent", "crawler/0.1 (you@you.example)"], False),
+        (["--header", "From: you@you.example"], False),
+    ],
+)
+def test_who_crawls_strangers_without_a_contact_is_warned(crawl: Crawl, flags: list[str], warned: bool) -> None:
+    """Once, on standard error, before the first request; not for sites of this machine, and not with -q."""
+    site = Site("0.0.0.0")  # which leads here, and is no name of this machine
+    site.page("/")
+    done = crawl("--seed", site.url(), "--delay", "0", "--allow-private", *flags)
+    own = crawl("--seed", site.url().replace("0.0.0.0", "127.0.0.1"), "--db", "own.db", *flags)
+    site.close()
+    assert (done.returncode, own.returncode) == (0, 0)
+    assert done.stderr.count("warning: who runs the site cannot reach you") == warned
+    assert "warning" not in own.stderr
 
 
 def test_search_works_while_a_crawl_runs(site: Site, tmp_path: Path, crawl: Crawl) -> None:

@@ -78,8 +78,9 @@ def test_what_was_under_way_when_a_trouble_came_is_part_of_it() -> None:
     for _ in range(8):
         assert tempo.hear(BUSY, 10.0, 11.0) > 0 or tempo.troubles == 1
     assert tempo.troubles == 1
+    slow = tempo.slow
     tempo.hear(GOOD, 10.5, 12.0)
-    assert tempo.troubles == 1
+    assert (tempo.troubles, tempo.slow) == (1, slow)
     tempo.hear(GOOD, 12.5, 13.0)
     assert tempo.troubles == 0
 
@@ -89,6 +90,14 @@ def test_no_answer_through_no_fault_of_the_host_says_nothing() -> None:
     tempo = after(Pace(1, 0.0), BUSY, BUSY, Answer())
     assert tempo.troubles == 2
     assert after(Pace(1, 0.5), Answer()).delay == 0.5
+
+
+def test_the_longest_retry_after_counts() -> None:
+    """What was asked for stands, whatever other requests that failed with it were told."""
+    tempo = Tempo(Pace(2, 0.0))
+    tempo.hear(Answer(0.1, "http-429", 60.0), 0.0, 10.0)
+    tempo.hear(Answer(0.1, "http-429"), 5.0, 11.0)
+    assert tempo.asked_until == 70.0
 
 
 def test_retry_after_is_kept_at_least() -> None:

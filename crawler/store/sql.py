@@ -1,5 +1,6 @@
 """The statements of the SQLite store. No values are ever put into their text: values travel as parameters."""
 
+from crawler.pace import TROUBLES
 from crawler.store.migrations import QUARTERS, TEXT_OF_PAGE
 
 # Whether a URL is wanted again can change with the path that leads to it: while it has no depth (only links that are
@@ -7,7 +8,7 @@ from crawler.store.migrations import QUARTERS, TEXT_OF_PAGE
 OPEN = "(urls.depth IS NULL OR urls.reason = 'depth')"
 TRANSIENT = (
     "connect-error", "timeout", "dns-error", "truncated", "robots-unreachable", "robots", "usage", "private-address",
-    "http-429", "http-500", "http-502", "http-503", "http-504",
+    *(f"http-{status}" for status in TROUBLES),
 )  # fmt: skip
 GONE = ("http-404", "http-410")
 
