@@ -265,7 +265,6 @@ def tls_context(verified: bool) -> ssl.SSLContext:
         context.load_verify_locations(certifi.where())
     else:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        disable_warnings(InsecureRequestWarning)  # the summary says it once, not each request
     return context
 
 
@@ -275,6 +274,8 @@ class Adapter(HTTPAdapter):
     def __init__(self, line: Line, *, verified: bool = True) -> None:
         super().__init__(pool_connections=16, pool_maxsize=1)
         self._verified = verified
+        if not verified:
+            disable_warnings(InsecureRequestWarning)  # the summary says it once, not each request
         self._home = ""
         self._proxy = proxy = line.proxy if line.proxy and line.proxy.scheme == "http" else None
         self._pool: HTTPConnectionPool
