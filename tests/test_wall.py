@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from crawler import Config, Report, crawl
+from tests.test_fetch import fetcher
 from tests.wire import Script, Wire, read_request
 
 Serve = Callable[..., Wire]
@@ -147,3 +148,12 @@ def test_the_way_through_a_wall_keeps_to_the_rules(crawled: Crawled, to: str) ->
     _, states, seen = crawled(answer)
     assert states["/"] == "done redirect"
     assert seen == [("/", "")]
+
+
+def test_no_cookie_of_a_chain_goes_to_another_origin(serve: Serve) -> None:
+    """A redirect to another port ends the chain, whatever may be asked for there."""
+    other = serve(page())
+    wire = serve(redirect(other.url + "check?back=/", "a=b"))
+    with fetcher() as some:
+        assert some.get(wire.url, through=lambda _: True).location == other.url + "check?back=/"
+    assert other.connections == 0
