@@ -319,10 +319,9 @@ class Adapter(HTTPAdapter):
         return self._pool
 
     def request_url(self, request: Any, _proxies: Any) -> str:
-        """The request target: the URL is normalised, so it is what follows the origin; a proxy gets all of it."""
-        if self._proxy is not None and request.url.startswith("http:"):
-            return str(request.url)
-        return str(request.url)[len(origin(request.url)) :]
+        """The request target, never with the user name that a URL may hold; a proxy wants the origin, too."""
+        path = "/" + str(request.url).split("/", 3)[3]  # the URL is normalised, so there is one
+        return origin(request.url) + path if self._proxy is not None and request.url.startswith("http:") else path
 
     def add_headers(self, request: Any, **_: Any) -> None:
         """Through a tunnel these go to the proxy by themselves; here they stand in the request that it passes on."""

@@ -118,8 +118,27 @@ def test_a_location_is_read_as_browsers_read_it(serve: Serve, run: Run, db: Path
         connection.sendall(reply if path == b"/from" else html(b"<p>there"))
 
     wire = serve(talk, robots=NO_ROBOTS)
-    assert run(seeds=(wire.url + "from",)).pages == 1
+    assert run(seeds=(wire.url + "from",), threads=1).pages == 1
     assert wire.paths == ["/from", target]
+
+
+def test_no_link_or_redirect_forges_a_header(serve: Serve, run: Run) -> None:
+    """Line breaks and other control characters in URLs, written or encoded, never end a request line."""
+    evil = ["/a\r\nX-Evil:1", "/b%0d%0aX-Evil:1", "/c&#13;&#10;X-Evil:1", "/d\x0bX-Evil:1", "/e?q=\tX-Evil:1"]
+    links = "".join(f'<a href="{url}">x</a>' for url in evil).encode()
+
+    def talk(connection: socket.socket) -> None:
+        first = wire.requests[-1].startswith(b"GET / ")
+        away = b"HTTP/1.1 302 F\r\nLocation: /f%0d%0aX-Evil:1\r\nContent-Length: 0\r\n\r\n"
+        connection.sendall(html(links) if first else away)
+
+    wire = serve(talk, robots=NO_ROBOTS)
+    run(seeds=(wire.url,), threads=1)
+    assert len(wire.paths) == 7
+    for request in wire.requests:
+        line, *headers = request.decode("latin-1").split("\r\n")
+        assert line.isprintable()
+        assert not any(header.lower().startswith("x-evil") for header in headers)
 
 
 def test_chains_of_redirects_end(serve: Serve, run: Run) -> None:
@@ -131,7 +150,7 @@ def test_chains_of_redirects_end(serve: Serve, run: Run) -> None:
         connection.sendall(b"HTTP/1.1 302 F\r\nLocation: " + to + b"\r\nContent-Length: 0\r\n\r\n")
 
     wire = serve(talk, robots=NO_ROBOTS)
-    report = run(seeds=(wire.url + "a", wire.url + "0"))
+    report = run(seeds=(wire.url + "a", wire.url + "0"), threads=1)
     assert report.pages == 0
     assert wire.paths.count("/a") == wire.paths.count("/b") == 1
     assert wire.paths.count("/10") == 1
