@@ -100,7 +100,8 @@ def reset_in_the_body(connection: socket.socket) -> None:
         "not gzip", "unknown coding", "1000 codings", "gzip cut off", "gzip with a bad CRC", "deflate cut off",
         "brotli cut off", "two lengths", "negative length", "length in letters", "length of 5,000 digits",
         "length of a terabyte", "unknown transfer coding", "chunk of 2 GiB", "endless interim replies",
-        "endless early hints", "HTTP/0.9", "status 1000", "a part that was not asked for", "header without a colon", "escape sequence in the status",
+        "endless early hints", "HTTP/0.9", "status 1000", "a part that was not asked for",
+        "header without a colon", "escape sequence in the status",
     ],
 )  # fmt: skip
 def test_every_fault_has_its_reason(
