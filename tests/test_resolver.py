@@ -1,6 +1,9 @@
 """Names and addresses: look-ups have a deadline, failures pass, and the verdict falls on what is connected to."""
 
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import crawler
 from crawler import Config, Report, update
 from crawler.addresses import Guard
 from crawler.resolver import REMEMBERED_FOR, RESOLVER, Resolver
@@ -247,3 +251,29 @@ def test_stalled_look_ups_are_bounded(names: Names) -> None:
     assert isinstance(error, socket.gaierror)
     assert error.errno == socket.EAI_AGAIN
     over.set()
+
+
+SITECUSTOMIZE = """
+import socket, time
+
+real = socket.getaddrinfo
+
+def stalled(name, *args, **more):
+    if name == "stalled.test":
+        time.sleep(120)
+    return real(name, *args, **more)
+
+socket.getaddrinfo = stalled
+"""
+
+
+def test_a_stalled_look_up_holds_up_no_process(db: Path, tmp_path: Path) -> None:
+    """The program ends when its crawl does, with the reason, though the name server never answers."""
+    (tmp_path / "sitecustomize.py").write_text(SITECUSTOMIZE)
+    paths = os.pathsep.join([str(tmp_path), str(Path(crawler.__file__).parent.parent)])
+    command = [sys.executable, "-m", "crawler", "--seed", "http://stalled.test/", "--timeout", "0.5", "--db", str(db)]
+    done = subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": paths}, cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 4
+    assert "timeout: the look-up of stalled.test has no answer yet" in done.stderr
