@@ -15,6 +15,7 @@ from crawler.resolver import RESOLVER
 from crawler.urls import hostname
 
 _STANDARD: Final = {80, 443}
+_PATIENCE: Final = 10.0  # seconds for the names of the seeds, in which nobody can stop the crawl
 
 
 class Access:
@@ -33,14 +34,15 @@ class Access:
             user_agent=config.user_agent,
             timeout=config.timeout,
             max_size=config.max_size,
-            guard=self._guard,
+            guard=self.guard,
             credentials=self._credentials,
             proxy=self._proxy,
             verified=not config.insecure,
         )
 
     @cached_property
-    def _guard(self) -> Guard:
+    def guard(self) -> Guard:
+        """Which addresses may be connected to."""
         return Guard(self._own_addresses(), allow_private=self._config.allow_private)
 
     def _own_addresses(self) -> Iterator[tuple[str, int]]:
@@ -60,7 +62,7 @@ class Access:
                 looked_up[name] = RESOLVER.look_up(name)
             elif is_loopback(name):
                 yield from (("127.0.0.1", port) for port in ports[name])
-        wait(looked_up.values(), timeout=self._config.timeout)
+        wait(looked_up.values(), timeout=min(self._config.timeout, _PATIENCE))
         for name, answer in looked_up.items():
             if answer.done() and answer.exception() is None:  # else the fetch will say so
                 yield from ((str(address[0]), port) for _, address in answer.result() for port in ports[name])

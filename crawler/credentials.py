@@ -5,6 +5,7 @@ themselves say, by domain, path, expiry and `Secure`, and there only to the sche
 port of the same host another program may listen.
 """
 
+import warnings
 from collections.abc import Iterable, Mapping
 from http.cookiejar import CookieJar, LoadError, MozillaCookieJar
 from typing import Self
@@ -56,7 +57,9 @@ def read_cookies(path: str) -> CookieJar:
     jar = MozillaCookieJar(path)
     hint = "export it from a browser as cookies.txt, in Netscape's format"
     try:
-        jar.load(ignore_discard=True, ignore_expires=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it would show a traceback of its own
+            jar.load(ignore_discard=True, ignore_expires=True)
     except UnicodeDecodeError:
         raise UsageError(f"{path}: no cookies.txt", hint, key="cookies") from None
     except LoadError as error:

@@ -1,7 +1,6 @@
 """One GET: an absolute deadline, a cap on the decoded body, redirects reported instead of followed.
 
-The transport is requests' HTTP adapter without the session around it, whose redirects, cookies and environment
-(.netrc, proxy variables) must not act here. One kind of redirect is followed here after all: a cookie wall.
+One kind of redirect is followed here after all: a cookie wall.
 """
 
 import re
@@ -17,10 +16,11 @@ import requests
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import DecodeError, HTTPError, IncompleteRead, ProtocolError, ReadTimeoutError
 
+from crawler.adapter import Adapter
 from crawler.addresses import Guard
 from crawler.credentials import Credentials, with_cookies
 from crawler.proxy import Proxy
-from crawler.transport import Adapter, FetchError, Line, in_words
+from crawler.transport import FetchError, Line, in_words
 from crawler.wall import Wall
 
 _CHUNK: Final = 256 * 1024  # bytes decoded at a time; a decompression bomb is seen after the first

@@ -42,11 +42,6 @@ class Proxy:
         return cls(parts.scheme, host, port or _PORTS[parts.scheme], user, password)
 
     @property
-    def place(self) -> str:
-        """What messages call it."""
-        return f"proxy {self.host}:{self.port}"
-
-    @property
     def headers(self) -> dict[str, str]:
         """What an HTTP proxy wants to know beside the request."""
         if self.user is None:

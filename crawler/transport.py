@@ -1,4 +1,4 @@
-"""The connections under a fetch: requests' HTTP adapter over sockets of our own.
+"""The connections under a fetch: sockets of our own, which the HTTP client is given.
 
 Each connection checks the very address that it connects to, and holds the look-up of the name, the TLS handshake and
 every single read against the deadline of the whole request, and what it reads against what the server may send:
@@ -10,6 +10,7 @@ import errno
 import io
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Iterable
@@ -17,22 +18,14 @@ from functools import lru_cache
 from typing import Any, Final
 
 import certifi
-import requests
-from requests.adapters import HTTPAdapter
-from requests.structures import CaseInsensitiveDict
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, disable_warnings
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import InsecureRequestWarning
 
 from crawler.addresses import Guard, is_address, is_loopback
 from crawler.errors import CrawlerError
-from crawler.framing import FramedResponse
 from crawler.proxy import Proxy
 from crawler.resolver import RESOLVER, Address
-from crawler.urls import origin
 
 CONNECT_TIMEOUT: Final = 10.0  # seconds, for each address of a host
-_HEAD: Final = 512 * 1024  # bytes on the wire before the body: headers, interim replies, a TLS handshake
+_HEAD: Final = 512 * 1024  # bytes on the wire before the body: headers and interim replies
 _PATIENCE: Final = 2.0  # seconds for a look-up that a request through a proxy can do without
 
 
@@ -104,7 +97,7 @@ class Line:
         if self.proxy is None:
             return self._dial(host, port, self._checked(host, port))
         destination = self._through_proxy(self.proxy, host, port)
-        sock = self._dial(self.proxy.place, self.proxy.port, self._addresses(self.proxy.host))
+        sock = self._dial(self.proxy.host, self.proxy.port, self._addresses(self.proxy.host), "proxy ")
         if self.proxy.scheme != "http":
             try:
                 self.proxy.lead(sock, destination, port)
@@ -112,7 +105,7 @@ class Line:
                 sock.close()
                 if isinstance(error, TimeoutError):
                     raise
-                detail = f"{self.proxy.place}, asked for {host}:{port}: {in_words(error)}"
+                detail = f"proxy {self.proxy.host}:{self.proxy.port}, asked for {host}:{port}: {in_words(error)}"
                 raise FetchError("connect-error", detail, transient=True) from error
         return sock
 
@@ -156,7 +149,7 @@ class Line:
             again = isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN
             raise FetchError("dns-error", f"{host}: {in_words(error)}", transient=again) from error
 
-    def _dial(self, name: str, port: int, addresses: Iterable[Address]) -> "PlainSocket":
+    def _dial(self, host: str, port: int, addresses: Iterable[Address], role: str = "") -> "PlainSocket":
         """A connection to the first of the addresses that answers."""
         refused: OSError | None = None
         for family, address in addresses:
@@ -173,8 +166,8 @@ class Line:
             else:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 return sock
-        RESOLVER.forget(name)  # perhaps the host has moved
-        place = name if name.endswith(f":{port}") else f"{name}:{port}"
+        RESOLVER.forget(host)  # perhaps it has moved
+        place = f"{role}{host}:{port}"
         if isinstance(refused, TimeoutError):
             raise FetchError("timeout", f"no connection to {place}", transient=True)
         raise FetchError("connect-error", f"{place}: {in_words(refused)}", transient=True)
@@ -265,93 +258,11 @@ def tls_context(verified: bool) -> ssl.SSLContext:
     context.sslsocket_class = TLSSocket
     if verified:
         context.load_verify_locations(certifi.where())
+        if sys.version_info >= (3, 13):  # as Python's own default has it from there on
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
     else:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        disable_warnings(InsecureRequestWarning)  # the summary says it once, not each request
     return context
-
-
-class Adapter(HTTPAdapter):
-    """requests' adapter with our connections in its pools."""
-
-    def __init__(self, line: Line, *, verified: bool = True) -> None:
-        super().__init__(pool_connections=16, pool_maxsize=1)
-        self._verified = verified
-        self._line = line
-        self._home = ""
-        self._proxy = proxy = line.proxy if line.proxy and line.proxy.scheme == "http" else None
-        self._pool: HTTPConnectionPool
-
-        class Plain(HTTPConnection):
-            response_class = FramedResponse
-
-            def _new_conn(self) -> socket.socket:
-                return line.connect(self._dns_host, self.port or 80)
-
-            def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002
-                super().putrequest(method, line.target, *args, **kwargs)
-
-        class Secure(HTTPSConnection):
-            response_class = FramedResponse
-
-            def __init__(self, *args: Any, **more: Any) -> None:
-                super().__init__(*args, **more)
-                if proxy is not None:
-                    host = self._dns_host.strip("[]")
-                    self.set_tunnel(f"[{host}]" if ":" in host else host, self.port or 443, proxy.headers)
-
-            def _new_conn(self) -> socket.socket:
-                return line.connect(self._dns_host, self.port or 443)
-
-            def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002
-                super().putrequest(method, line.target, *args, **kwargs)
-
-        class PlainPool(HTTPConnectionPool):
-            ConnectionCls = Plain
-
-        class SecurePool(HTTPSConnectionPool):
-            ConnectionCls = Secure
-
-        self.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
-
-    def get_connection_with_tls_context(self, request: Any, *_: Any, **__: Any) -> HTTPConnectionPool:
-        """The pool of the request's origin. A fetcher mostly stays with one host, and to find it costs as much as to
-        write the request.
-        """
-        home = origin(request.url)
-        if home != self._home:
-            scheme = home.partition(":")[0]
-            parts = {"ssl_context": tls_context(self._verified)} if scheme == "https" else {}
-            self._pool = self.poolmanager.connection_from_url(home, parts)
-            self._home = home
-        return self._pool
-
-    def request_url(self, request: Any, _proxies: Any) -> str:
-        """The request target: the URL is normalised, so it is what follows the origin; a proxy gets all of it.
-
-        It is sent letter for letter: urllib3 would encode `%zz` and `[` once more, and ask for another page.
-        """
-        whole = self._proxy is not None and request.url.startswith("http:")
-        self._line.target = str(request.url) if whole else str(request.url)[len(origin(request.url)) :]
-        return self._line.target
-
-    def add_headers(self, request: Any, **_: Any) -> None:
-        """Through a tunnel these go to the proxy by themselves; here they stand in the request that it passes on."""
-        if self._proxy is not None and self._proxy.headers and request.url.startswith("http:"):
-            request.headers = request.headers.copy()
-            request.headers.update(self._proxy.headers)
-
-    def build_response(self, req: Any, resp: Any) -> requests.Response:
-        """The reply with what is looked at here; requests would make a cookie jar and guess an encoding as well."""
-        response = requests.Response()
-        response.request = req
-        response.status_code = resp.status
-        response.headers = CaseInsensitiveDict(resp.headers)
-        response.raw = resp
-        return response
-
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Nothing: our context verifies, and has its authorities loaded; requests would load them per connection."""
 
 
 def in_words(error: BaseException | None) -> str:

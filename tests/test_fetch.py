@@ -1,5 +1,6 @@
 """One GET against servers that misbehave: every fault has its reason, its bound, and costs one URL."""
 
+import contextlib
 import gzip
 import http.server
 import resource
@@ -86,6 +87,7 @@ def reset_in_the_body(connection: socket.socket) -> None:
         (with_headers("Transfer-Encoding: gzip, chunked", body=b"2\r\nhi\r\n0\r\n\r\n"), "protocol-error", False),
         (CHUNKED + b"80000000\r\nhello", "truncated", True),
         (endless_interim_replies, "protocol-error", False),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n" * 50_000, "protocol-error", False),
         (b"<html><p>hello", "protocol-error", False),
         (b"HTTP/1.1 1000 Many\r\nContent-Length: 0\r\n\r\n", "protocol-error", False),
         (html(b"<p>hello").replace(b"200 OK", b"206 Partial Content"), "protocol-error", False),
@@ -97,8 +99,9 @@ def reset_in_the_body(connection: socket.socket) -> None:
         "chunks cut off", "bad chunk size", "bad status line", "not HTTP", "endless header line", "10,000 headers",
         "not gzip", "unknown coding", "1000 codings", "gzip cut off", "gzip with a bad CRC", "deflate cut off",
         "brotli cut off", "two lengths", "negative length", "length in letters", "length of 5,000 digits",
-        "length of a terabyte", "unknown transfer coding", "chunk of 2 GiB", "endless interim replies", "HTTP/0.9",
-        "status 1000", "a part that was not asked for", "header without a colon", "escape sequence in the status",
+        "length of a terabyte", "unknown transfer coding", "chunk of 2 GiB", "endless interim replies",
+        "endless early hints", "HTTP/0.9", "status 1000", "a part that was not asked for",
+        "header without a colon", "escape sequence in the status",
     ],
 )  # fmt: skip
 def test_every_fault_has_its_reason(
@@ -151,6 +154,42 @@ def test_bytes_beyond_a_reply_are_not_taken_for_the_next_one(serve: Serve) -> No
     with fetcher() as some:
         assert [some.get(wire.url + path).body for path in "abc"] == [b"/a", b"/b", b"/c"]
     assert wire.connections == 3
+
+
+def test_a_user_name_in_a_url_is_not_sent(serve: Serve) -> None:
+    """What a link says before the @ is nobody's password: the request is for the path, and carries none of it."""
+    wire = serve(html(b"<p>hello"))
+    with fetcher() as some:
+        assert some.get(f"http://ann:s3cret@{wire.host}/a/b?c=http://d/").body == b"<p>hello"
+    assert wire.paths == ["/a/b?c=http://d/"]
+    assert b"Host: " + wire.host.encode() in wire.requests[0]
+    assert not any(word in wire.requests[0] for word in (b"ann", b"s3cret", b"Authorization"))
+
+
+def test_a_connection_that_is_not_made_can_be_aborted() -> None:
+    """abort() ends an attempt to connect that would last until the deadline."""
+    some = fetcher(timeout=60.0)
+    errors: list[FetchError] = []
+
+    def get(url: str) -> None:
+        with pytest.raises(FetchError) as raised:
+            some.get(url)
+        errors.append(raised.value)
+
+    with contextlib.ExitStack() as crowd, socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        for _ in range(4):  # nobody accepts them: those that come after wait
+            one = crowd.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        thread = threading.Thread(target=get, args=(f"http://127.0.0.1:{full.getsockname()[1]}/",))
+        began = time.monotonic()
+        thread.start()
+        while thread.is_alive():
+            some.abort()
+            thread.join(0.05)
+        assert time.monotonic() - began < 8  # an attempt takes ten seconds
+    some.close()
+    assert len(errors) == 1
 
 
 def test_a_content_type_has_no_control_characters(serve: Serve) -> None:

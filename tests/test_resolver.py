@@ -1,14 +1,19 @@
 """Names and addresses: look-ups have a deadline, failures pass, and the verdict falls on what is connected to."""
 
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from crawler import Report
+import crawler
+from crawler import Config, Report, update
 from crawler.addresses import Guard
 from crawler.resolver import REMEMBERED_FOR, RESOLVER, Resolver
 from crawler.transport import FetchError
@@ -117,7 +122,7 @@ def test_waiting_for_a_look_up_can_be_aborted(names: Names) -> None:
     assert errors
 
 
-def test_names_that_fail_cost_their_own_pages_only(site: Site, db: Any, run: Run, names: Names) -> None:
+def test_names_that_fail_cost_their_own_pages_only(site: Site, db: Path, run: Run, names: Names) -> None:
     """A crawl goes on beside names that do not exist, that stall, and that come back; each has its reason."""
     over = threading.Event()
     names.give("stalled.test", over)
@@ -198,7 +203,7 @@ def test_a_seed_does_not_open_the_other_ports_of_its_address(
 )  # fmt: skip
 @pytest.mark.parametrize("way", ["page", "robots.txt", "sitemap"])
 def test_no_redirect_leads_to_a_private_address(
-    site: Site, serve: Serve, run: Run, names: Names, target: str, way: str
+    site: Site, serve: Serve, db: Path, run: Run, names: Names, target: str, way: str
 ) -> None:
     """However an address is spelt, and whatever redirects there: no connection is made."""
     inside = serve(html(b"<p>secret"), address="127.0.0.2")
@@ -209,7 +214,9 @@ def test_no_redirect_leads_to_a_private_address(
     if way == "sitemap":
         site.robots(f"Sitemap: {site.url('/sitemap.xml')}\n")
     run(scope="any", retries=0)
-    assert site.asked
+    if way == "sitemap":
+        update(Config(db=str(db)))
+    assert {"page": "/away", "robots.txt": "/robots.txt", "sitemap": "/sitemap.xml"}[way] in site.asked
     assert inside.connections == 0
 
 
@@ -244,3 +251,29 @@ def test_stalled_look_ups_are_bounded(names: Names) -> None:
     assert isinstance(error, socket.gaierror)
     assert error.errno == socket.EAI_AGAIN
     over.set()
+
+
+SITECUSTOMIZE = """
+import socket, time
+
+real = socket.getaddrinfo
+
+def stalled(name, *args, **more):
+    if name == "stalled.test":
+        time.sleep(120)
+    return real(name, *args, **more)
+
+socket.getaddrinfo = stalled
+"""
+
+
+def test_a_stalled_look_up_holds_up_no_process(db: Path, tmp_path: Path) -> None:
+    """The program ends when its crawl does, with the reason, though the name server never answers."""
+    (tmp_path / "sitecustomize.py").write_text(SITECUSTOMIZE)
+    paths = os.pathsep.join([str(tmp_path), str(Path(crawler.__file__).parent.parent)])
+    command = [sys.executable, "-m", "crawler", "--seed", "http://stalled.test/", "--timeout", "0.5", "--db", str(db)]
+    done = subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": paths}, cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 4
+    assert "timeout: the look-up of stalled.test has no answer yet" in done.stderr

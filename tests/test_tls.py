@@ -182,3 +182,19 @@ def test_a_verified_run_says_nothing_of_certificates(run: Callable[..., object],
     """The line about certificates belongs to --insecure."""
     report = crawl(Config(seeds=("http://127.0.0.1:1/",), db=str(db), retries=0))
     assert "ertificate" not in summary(report, str(db))
+
+
+def test_authorities_of_the_environment_are_ignored(
+    serve: Serve, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever sets REQUESTS_CA_BUNDLE or SSL_CERT_FILE does not decide whom the crawler trusts."""
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9/")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9/")
+    transport.tls_context.cache_clear()
+    wire = serve(PAGE, tls=context_of(authority.issue_cert("127.0.0.1")))
+    with fetcher() as some, pytest.raises(FetchError, match="unable to get local issuer certificate"):
+        some.get(wire.url)
+    assert wire.connections == 1

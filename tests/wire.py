@@ -37,7 +37,8 @@ class Wire:
         self.stopping = threading.Event()
         self.requests: list[bytes] = []
         self.connections = 0
-        self._listener = socket.create_server((address, port))
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self._listener = socket.create_server((address, port), family=family)
         self._open: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
@@ -45,7 +46,7 @@ class Wire:
     @property
     def host(self) -> str:
         address, port = self._listener.getsockname()[:2]
-        return f"{address}:{port}"
+        return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
     @property
     def port(self) -> int:
