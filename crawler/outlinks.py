@@ -36,7 +36,8 @@ class Outlinks:
         """The edges of a page that so many redirects led to; `follow` is False when it asks for that.
 
         The canonical URL is another name of the page, so it adds no hop; one at another site is not believed. Nor do
-        the feeds that a front page or a seed names: what they list is as near as what it links to itself.
+        the feeds that a front page or a seed names: what they list is as near as what it links to itself. The feeds of
+        other pages repeat these, or hold the comments on one page.
         """
         canonical = page.canonical
         if canonical and canonical != page.url and same_site(canonical, page.url):
@@ -44,7 +45,7 @@ class Outlinks:
                 yield Edge(canonical, self.verdict(canonical), 0, rel="canonical")
             else:
                 yield Edge(canonical, self.verdict(canonical) or "redirects", None, rel="canonical")
-        if page.feeds and self._config.feeds and self._is_front(page.url):
+        if page.feeds and self._config.feeds and (is_front(page.url) or page.url in self._config.seeds):
             for feed in page.feeds:
                 yield self._edge(feed, 0, follow=follow, rel="alternate")
         believes = self._config.follow_nofollow
@@ -89,9 +90,10 @@ class Outlinks:
             return Edge(url, refused, hops, fragment, text, rel)
         return Edge(url, refused or "nofollow", None, fragment, text, rel)
 
-    def _is_front(self, url: str) -> bool:
-        """Whether the URL is a seed or the front page of its site: elsewhere, feeds repeat what the pages link to."""
-        return url in self._config.seeds or (url.count("/") == 3 and url.endswith("/"))
+
+def is_front(url: str) -> bool:
+    """Whether the URL is that of the front page of its site."""
+    return url.count("/") == 3 and url.endswith("/")
 
 
 def same_site(one: str, other: str) -> bool:

@@ -16,7 +16,7 @@ from crawler.directives import directives, unwanted, wishes
 from crawler.fetch import Fetcher, Response
 from crawler.fingerprint import digest, sketch
 from crawler.frontier import Task
-from crawler.outlinks import MAX_REDIRECT_CHAIN, PAGE_REDIRECT, Outlinks
+from crawler.outlinks import MAX_REDIRECT_CHAIN, PAGE_REDIRECT, Outlinks, is_front
 from crawler.page import Page, ParseError, parse
 from crawler.probe import Probes, is_alike
 from crawler.robots import MAX_BYTES, MAX_REDIRECTS, Rules
@@ -197,12 +197,7 @@ class Visitor:
     def _is_soft_404(self, task: Task, page: Page, text: str) -> bool:
         """Whether the page is what its server shows for whatever does not exist."""
         url = page.url
-        if (
-            url in self._config.seeds
-            or url.count("/") == 3
-            and url.endswith("/")
-            or not self._probes.suspects(page, text)
-        ):
+        if url in self._config.seeds or is_front(url) or not self._probes.suspects(page, text):
             return False
         answer = self._probes.answer(origin(url), lambda probe: self._text_of(probe, task), 2 * self._config.timeout)
         return answer is not None and is_alike(text, url, answer)
