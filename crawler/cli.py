@@ -88,6 +88,9 @@ Interrupted or killed, the same command goes on where it was.""",
 @click.option(
     "--header", "headers", metavar="'NAME: VALUE'", multiple=True, help="Sent to the seeds' own origins only."
 )
+@click.option(
+    "--no-sitemaps", "sitemaps", flag_value=False, default=None, help="Follow links only; a sitemap adds nothing."
+)
 @click.option("--allow-private", is_flag=True, default=None, help="Let links lead to private addresses.")
 @click.option("--durable", is_flag=True, default=None, help="Wait for the disk at every commit: safe from power cuts.")
 @click.option("--fresh", is_flag=True, default=None, help="Fetch everything again.")

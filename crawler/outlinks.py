@@ -9,7 +9,7 @@ from crawler.page import Link, Page
 from crawler.shapes import repetition, without_session
 from crawler.sitemap import Sitemap
 from crawler.store import Edge
-from crawler.urls import Scope, host, normalize, origin
+from crawler.urls import Scope, is_front, normalize, origin, same_site
 
 MAX_REDIRECT_CHAIN: Final = 10
 # A canonical URL or a meta refresh counts as so many redirects of a chain: there is room for one of them.
@@ -48,10 +48,14 @@ class Outlinks:
         if page.feeds and self._config.feeds and (is_front(page.url) or page.url in self._config.seeds):
             for feed in page.feeds:
                 yield self._edge(feed, 0, follow=follow, rel="alternate")
-        believes = self._config.follow_nofollow
-        for url, fragment, text, rel in page.links:
-            is_followed = follow and ("nofollow" not in rel or believes or "nofollow" not in rel.split())
-            yield self._edge(url, 1, fragment, text, rel, follow=is_followed)
+        believes, drops, verdict = not self._config.follow_nofollow, self._config.traps, self.verdict
+        for url, fragment, text, rel in page.links:  # the hot loop: a page has hundreds
+            target = without_session(url) if drops and ("?" in url or ";" in url) else url
+            refused = verdict(target)
+            if follow and not (rel and believes and "nofollow" in rel.split()):
+                yield Edge(target, refused, 1, fragment, text, rel)
+            else:
+                yield Edge(target, refused or "nofollow", None, fragment, text, rel)
 
     def of_feed(self, entries: Iterable[Link], *, follow: bool) -> Iterator[Edge]:
         """The edges of a feed: its entries are a hop away, as if it were a page."""
@@ -89,13 +93,3 @@ class Outlinks:
         if follow:
             return Edge(url, refused, hops, fragment, text, rel)
         return Edge(url, refused or "nofollow", None, fragment, text, rel)
-
-
-def is_front(url: str) -> bool:
-    """Whether the URL is that of the front page of its site."""
-    return url.count("/") == 3 and url.endswith("/")
-
-
-def same_site(one: str, other: str) -> bool:
-    """Whether two URLs are at the same host, by whatever scheme, with `www.` or without, as a scope of hosts has it."""
-    return host(one).removeprefix("www.") == host(other).removeprefix("www.")

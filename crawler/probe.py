@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from typing import Final
 
-from crawler.fingerprint import ALIKE, digest, likeness
+from crawler.fingerprint import ALIKE, likeness
 from crawler.page import Page
 from crawler.urls import origin
 
@@ -35,8 +35,8 @@ class Probes:
         self._answers: dict[str, Future[str | None]] = {}
         self._texts: dict[str, Counter[str]] = {}
 
-    def suspects(self, page: Page, text: str) -> bool:
-        """Whether the page may be a soft 404: then it is time to ask."""
+    def suspects(self, page: Page, text_hash: str) -> bool:
+        """Whether the page, with a text of this digest, may be a soft 404: then it is time to ask."""
         heading = next((section.heading for section in page.sections if section.heading), "")
         if _NOT_FOUND.search(page.title) or _NOT_FOUND.search(heading):
             return True
@@ -44,9 +44,8 @@ class Probes:
             texts = self._texts.setdefault(origin(page.url), Counter())
             if len(texts) >= _MOST_TEXTS:
                 texts.clear()
-            mark = digest(text.encode("utf-8", "replace"))
-            texts[mark] += 1
-            return texts[mark] >= _SUSPICIOUS
+            texts[text_hash] += 1
+            return texts[text_hash] >= _SUSPICIOUS
 
     def answer(self, home: str, ask: Callable[[str], str | None], seconds: float) -> str | None:
         """The text of what an origin shows for what does not exist; None when it says so honestly.

@@ -16,7 +16,7 @@ from crawler.directives import directives, unwanted, wishes
 from crawler.fetch import Fetcher, Response
 from crawler.fingerprint import digest, sketch
 from crawler.frontier import Task
-from crawler.outlinks import MAX_REDIRECT_CHAIN, PAGE_REDIRECT, Outlinks, is_front
+from crawler.outlinks import MAX_REDIRECT_CHAIN, PAGE_REDIRECT, Outlinks
 from crawler.page import Page, ParseError, parse
 from crawler.probe import Probes, is_alike
 from crawler.robots import MAX_BYTES, MAX_REDIRECTS, Rules
@@ -24,7 +24,7 @@ from crawler.sitemap import Sitemap, parse_sitemap
 from crawler.store import Edge, Outcome, RobotsReply, State
 from crawler.transport import FetchError
 from crawler.traps import Traps
-from crawler.urls import Scope, hostname, normalize, origin
+from crawler.urls import Scope, hostname, is_front, normalize, origin
 
 DEFAULT_DELAY: Final = 1.0  # seconds between requests to a host that is not this machine
 MAX_RETRY_AFTER: Final = 3600.0  # seconds; a longer Retry-After is cut to this within a run
@@ -170,13 +170,16 @@ class Visitor:
         if page.refresh and page.refresh != url and follow:  # nobody sees the page itself
             return self._sent_on(task, reply, page.refresh, PAGE_REDIRECT)
         edges = tuple(self._outlinks.of_page(page, task.url.redirects, follow=follow))
+        # What is at no hop from a page, its canonical URL, is behind it as a redirect's target is.
+        task = task._replace(url=task.url._replace(redirects=task.url.redirects + PAGE_REDIRECT - 1))
         if refused := unwanted(asked, _now()):
             return _outcome(task, "skipped", "noindex", "" if refused == "noindex" else refused, reply, edges=edges)
         if not page.sections:
             return _outcome(task, "skipped", "empty", "no text", reply, edges=edges)
         text = page.text
+        text_hash = digest(text.encode())
         if self._config.traps:
-            if self._is_soft_404(task, page, text):
+            if self._is_soft_404(task, page, text, text_hash):
                 return _outcome(task, "skipped", "soft-404", reply=reply)
             self._traps.look(page, text)
         page = page._replace(robots=asked, usage="; ".join(filter(None, (wishes((), reply.headers), page.usage))))
@@ -186,18 +189,16 @@ class Visitor:
         outcome = _outcome(task, "done", reason, reply=reply, edges=edges, page=page, values=values)
         return replace(
             outcome,
-            # Its canonical URL, if it is followed, is behind it as a redirect's target is.
-            redirects=task.url.redirects + PAGE_REDIRECT - 1,
             detail=f"{page.broken_canonical!r} is no canonical URL" if page.broken_canonical else "",
             body_hash=digest(reply.body),
-            text_hash=digest(text.encode()),
+            text_hash=text_hash,
             sketch=sketch(text),
         )
 
-    def _is_soft_404(self, task: Task, page: Page, text: str) -> bool:
+    def _is_soft_404(self, task: Task, page: Page, text: str, text_hash: str) -> bool:
         """Whether the page is what its server shows for whatever does not exist."""
         url = page.url
-        if url in self._config.seeds or is_front(url) or not self._probes.suspects(page, text):
+        if url in self._config.seeds or is_front(url) or not self._probes.suspects(page, text_hash):
             return False
         answer = self._probes.answer(origin(url), lambda probe: self._text_of(probe, task), 2 * self._config.timeout)
         return answer is not None and is_alike(text, url, answer)

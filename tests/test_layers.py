@@ -8,11 +8,11 @@ import crawler
 # From the bottom to the top; a module may import those that stand in a row above its own in this list.
 LAYERS = [
     ["__init__"],  # the version; what else it names is loaded on first use
-    ["errors", "urls", "addresses", "charset", "fingerprint", "reasons"],
-    ["transport", "sections"],
+    ["errors", "urls", "addresses", "charset", "directives", "elements", "fingerprint", "reasons"],
+    ["transport", "sections", "shapes"],
     ["fields", "robots", "sitemap", "page", "fetch", "query"],
-    ["config", "store", "store.migrations", "store.owner"],
-    ["store.schema", "store.sql"],
+    ["config", "store", "store.migrations", "store.owner", "feed", "probe", "traps"],
+    ["store.schema", "store.sql", "outlinks"],
     ["store.rows"],
     ["store.sqlite", "store.salvage", "frontier", "hits", "story", "census"],
     ["report", "visit", "changes", "doctor"],
