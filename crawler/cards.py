@@ -93,7 +93,7 @@ def summary(report: Report, db: str) -> str:
         lines.append("Not indexed: " + ", ".join(why) + ".")
     if report.listed:
         lines.append(
-            f"Sitemaps listed {_count(report.listed, 'URL')}, which count as linked from a seed (--no-sitemaps)."
+            f"Sitemaps listed {_count(report.listed, 'URL')}, a hop from the seed; --no-sitemaps does without."
         )
     if report.queued:
         lines.append(f"{_count(report.queued, 'URL')} still queued: the same command goes on from here.")

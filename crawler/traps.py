@@ -27,12 +27,12 @@ _MOST_LINKS: Final = 300  # links of a page that are looked at
 class _Watch:
     """What is known of a shape. Touched under the lock only."""
 
-    __slots__ = ("pages", "pause", "skipped", "stale")
+    __slots__ = ("pages", "pause", "stale", "unread")
 
     def __init__(self) -> None:
         self.pages = 0
         self.pause = 1  # every so many pages is looked at
-        self.skipped = 0
+        self.unread = 0
         self.stale = 0  # in a row
 
 
@@ -72,10 +72,10 @@ class Traps:
             watch.pages += 1
             if watch.pages <= FREE or name in self._traps:
                 return False
-            watch.skipped += 1
-            if watch.skipped < watch.pause:
+            watch.unread += 1
+            if watch.unread < watch.pause:
                 return False
-            watch.skipped = 0
+            watch.unread = 0
             return True
 
     def _weigh(self, name: str, brings: set[int]) -> None:
