@@ -174,8 +174,21 @@ def test_a_trap_is_remembered(run: Run, site: Site, db: Path) -> None:
     site.seen.clear()
     assert update(Config(db=str(db), sitemaps=False), before="9999").changes["gone"] == 0
     assert "/item/99999" not in site.paths
+    assert {path for path in site.paths if path.startswith("/item/")} <= pages
     assert states(db, site)["/item/99999"] == "skipped trap-shape"
     assert indexed(db, site) == pages
+
+
+def test_a_crowd_is_remembered(run: Run, site: Site, db: Path) -> None:
+    """Who is one of ten thousand is so, too, when the crawl goes on after an interruption."""
+    site.page("/", links=[hub(site), "/late"])
+    site.page("/late", links=["/item/123456", "/rare"])
+    run(max_pages=2, threads=1)
+    run(max_pages=1, threads=1)
+    assert "/late" in site.paths
+    crowds = dict(rows(db, "SELECT url, crowd FROM urls"))
+    assert crowds[site.url("/item/123456")] > 1000
+    assert crowds[site.url("/rare")] == 0
 
 
 def test_traps_can_be_entered(run: Run, site: Site, db: Path) -> None:

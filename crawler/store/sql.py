@@ -237,7 +237,7 @@ UPDATE urls SET state = 'queued', reason = '', detail = '' WHERE state IN ('fail
 # it stays until there is an answer. Sitemaps are always asked: they say what else is due.
 REVISITED = """
 UPDATE urls SET state = 'queued' WHERE state <> 'queued' AND fetched_at IS NOT NULL AND depth IS NOT NULL
-    AND reason <> 'unreached' AND (sitemap IS NOT NULL
+    AND reason NOT IN ('unreached', 'trap-shape') AND (sitemap IS NOT NULL
         OR iif(:before IS NULL, coalesce(due_at, fetched_at) <= :now, fetched_at <= :before))
 """
 
