@@ -65,7 +65,7 @@ class Outlinks:
     def of_robots(self, home: str, sitemaps: Iterable[str]) -> tuple[Edge, ...]:
         """The sitemaps that the robots.txt of an origin names, and which may speak for it."""
         found = dict.fromkeys(normalize(url, home + "/") for url in sitemaps)
-        return tuple(Edge(url, self.verdict(url), 0, text=home, rel="sitemap") for url in found if url)
+        return tuple(Edge(url, self._of_sitemaps(url), 0, text=home, rel="sitemap") for url in found if url)
 
     def of_sitemap(self, sitemap: Sitemap, url: str, speaks_for: str, nesting: int, *, follow: bool) -> Iterator[Edge]:
         """The edges of a sitemap: what it lists is a hop away, what it says of other sites is not believed.
@@ -74,7 +74,7 @@ class Outlinks:
         (https://www.sitemaps.org/protocol.html#sitemaps_cross_submits).
         """
         for one in sitemap.sitemaps:
-            refused = self.verdict(one) or ("sitemap-nesting" if nesting >= MAX_NESTING else None)
+            refused = self._of_sitemaps(one) or ("sitemap-nesting" if nesting >= MAX_NESTING else None)
             yield Edge(
                 one, refused, None if refused or not follow else 0, text=speaks_for or origin(url), rel="sitemap"
             )
@@ -83,6 +83,10 @@ class Outlinks:
                 yield self._edge(target, 1, rel="listed", follow=follow)
             else:
                 yield Edge(target, self.verdict(target) or "foreign-sitemap", None, rel="listed")
+
+    def _of_sitemaps(self, url: str) -> str | None:
+        """The verdict on a sitemap: at a seed's site it is read whatever pages are wanted."""
+        return None if any(same_site(url, seed) for seed in self._config.seeds) else self.verdict(url)
 
     def _edge(
         self, url: str, hops: int, fragment: str = "", text: str = "", rel: str = "", *, follow: bool = True

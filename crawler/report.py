@@ -107,7 +107,7 @@ class Tally:
                 fetched=now.fetched + sum(o.status is not None and o.reason not in _SITEMAPS for o in some),
                 failed=now.failed + sum(o.state == "failed" for o in some),
                 skipped=now.skipped + sum(o.state == "skipped" for o in some),
-                listed=now.listed + sum(len(o.edges) for o in some if o.reason == "sitemap"),
+                listed=now.listed + sum(e.rel == "listed" for o in some if o.reason == "sitemap" for e in o.edges),
                 bytes=now.bytes + sum(o.size for o in some),
                 host=host(some[-1].url) if some else now.host,
                 **{verdict: getattr(now, verdict) + count for verdict, count in changes.items()},

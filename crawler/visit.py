@@ -250,15 +250,21 @@ class Visitor:
 
     def _of_sitemap(self, task: Task) -> Visited:
         """Visits what robots.txt or an index calls a sitemap, or what may be one by its usual name."""
-        url, is_guess = task.url.url, task.url.url in self._guesses
+        url = task.url.url
         assert task.rules is not None
-        named = self._outlinks.of_robots(origin(url), task.rules.sitemaps) if is_guess else ()
-        if named and url not in {edge.url for edge in named}:
-            return Visited(_outcome(task, "skipped", "no-sitemap", "robots.txt names others", edges=named), None, False)
+        named = self._outlinks.of_robots(origin(url), task.rules.sitemaps) if url in self._guesses else ()
+        others = tuple(edge for edge in named if edge.url != url)
+        if others and len(others) == len(named):
+            outcome = _outcome(task, "done", "sitemap", "robots.txt names others", edges=others)
+            return Visited(outcome, requested=False)
         reply = self._fetcher.get(url, max_size=sitemap.MAX_BYTES, any_type=True)
         if reply.location is not None or not 200 <= reply.status < 300:
-            return self._judged(task, reply, conditional=False)
-        return Visited(self._listed(task, reply))
+            visited = self._judged(task, reply, conditional=False)
+        else:
+            visited = Visited(self._listed(task, reply))
+        if others:
+            return visited._replace(outcome=replace(visited.outcome, edges=others + visited.outcome.edges))
+        return visited
 
     def _listed(self, task: Task, reply: Response) -> Outcome:
         """The outcome of a sitemap or a feed: edges, and no page."""
