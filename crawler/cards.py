@@ -92,6 +92,10 @@ def summary(report: Report, db: str, *, insecure: bool = False) -> str:
     if report.reasons:
         why = [f"{count} {in_short(reason)}" for reason, count in list(report.reasons.items())[:8]]
         lines.append("Not indexed: " + ", ".join(why) + ".")
+    if report.listed:
+        lines.append(
+            f"Sitemaps listed {_count(report.listed, 'URL')}, a hop from the seed; --no-sitemaps does without."
+        )
     if report.queued:
         lines.append(f"{_count(report.queued, 'URL')} still queued: the same command goes on from here.")
     elif not report.fetched and report.pages:

@@ -90,6 +90,9 @@ Interrupted or killed, the same command goes on where it was.""",
     "--header", "headers", metavar="'NAME: VALUE'", multiple=True, help="Sent to the seeds' own origins only."
 )
 @reaching
+@click.option(
+    "--no-sitemaps", "sitemaps", flag_value=False, default=None, help="Follow links only; a sitemap adds nothing."
+)
 @click.option("--allow-private", is_flag=True, default=None, help="Let links lead to private addresses.")
 @click.option("--drop-tracking", is_flag=True, default=None, help="Drop utm_…, gclid and the like from links.")
 @click.option("--durable", is_flag=True, default=None, help="Wait for the disk at every commit: safe from power cuts.")

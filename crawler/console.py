@@ -73,7 +73,9 @@ class Console:
         if self._quiet:
             return
         rate = now.pages / now.seconds if now.seconds else 0.0
-        line = f"{now.pages} pages · {now.queued} queued · {now.failed} failed · {rate:.1f} pages/s · {size(now.bytes)}"
+        listed = f" · {now.listed} listed by sitemaps" if now.listed else ""
+        waiting = f"{now.pages} pages · {now.queued} queued{listed} · {now.failed} failed"
+        line = f"{waiting} · {rate:.1f} pages/s · {size(now.bytes)}"
         line += f" · waits {now.waits}" if now.waits else f" · {now.host}"
         with self._lock:
             if self._live:

@@ -9,7 +9,7 @@ from crawler.page import Link, Page
 from crawler.shapes import repetition, without_session
 from crawler.sitemap import Sitemap
 from crawler.store import Edge
-from crawler.urls import Scope, host, normalize, origin, without_tracking
+from crawler.urls import Scope, is_front, normalize, origin, same_site, without_tracking
 
 MAX_REDIRECT_CHAIN: Final = 10
 # A canonical URL or a meta refresh counts as so many redirects of a chain: there is room for one of them.
@@ -42,7 +42,8 @@ class Outlinks:
         """The edges of a page that so many redirects led to; `follow` is False when it asks for that.
 
         The canonical URL is another name of the page, so it adds no hop; one at another site is not believed. Nor do
-        the feeds that a front page or a seed names: what they list is as near as what it links to itself.
+        the feeds that a front page or a seed names: what they list is as near as what it links to itself. The feeds of
+        other pages repeat these, or hold the comments on one page.
         """
         canonical = page.canonical
         if canonical and canonical != page.url and same_site(canonical, page.url):
@@ -50,13 +51,13 @@ class Outlinks:
                 yield Edge(canonical, self.verdict(canonical), 0, rel="canonical")
             else:
                 yield Edge(canonical, self.verdict(canonical) or "redirects", None, rel="canonical")
-        if page.feeds and self._config.feeds and self._is_front(page.url):
+        if page.feeds and self._config.feeds and (is_front(page.url) or page.url in self._config.seeds):
             for feed in page.feeds:
                 yield self._edge(feed, 0, follow=follow, rel="alternate")
-        believes, judged = self._config.follow_nofollow, self._judged
+        believes, judged = not self._config.follow_nofollow, self._judged
         for url, fragment, text, rel in page.links:
             url, refused = judged(url)
-            if follow and ("nofollow" not in rel or believes or "nofollow" not in rel.split()):
+            if follow and not (rel and believes and "nofollow" in rel.split()):
                 yield Edge(url, refused, 1, fragment, text, rel)
             else:
                 yield Edge(url, refused or "nofollow", None, fragment, text, rel)
@@ -69,7 +70,7 @@ class Outlinks:
     def of_robots(self, home: str, sitemaps: Iterable[str]) -> tuple[Edge, ...]:
         """The sitemaps that the robots.txt of an origin names, and which may speak for it."""
         found = dict.fromkeys(normalize(url, home + "/") for url in sitemaps)
-        return tuple(Edge(url, self.verdict(url), 0, text=home, rel="sitemap") for url in found if url)
+        return tuple(Edge(url, self._of_sitemaps(url), 0, text=home, rel="sitemap") for url in found if url)
 
     def of_sitemap(self, sitemap: Sitemap, url: str, speaks_for: str, nesting: int, *, follow: bool) -> Iterator[Edge]:
         """The edges of a sitemap: what it lists is a hop away, what it says of other sites is not believed.
@@ -78,7 +79,7 @@ class Outlinks:
         (https://www.sitemaps.org/protocol.html#sitemaps_cross_submits).
         """
         for one in sitemap.sitemaps:
-            refused = self.verdict(one) or ("sitemap-nesting" if nesting >= MAX_NESTING else None)
+            refused = self._of_sitemaps(one) or ("sitemap-nesting" if nesting >= MAX_NESTING else None)
             yield Edge(
                 one, refused, None if refused or not follow else 0, text=speaks_for or origin(url), rel="sitemap"
             )
@@ -88,6 +89,10 @@ class Outlinks:
             else:
                 yield Edge(target, self.verdict(target) or "foreign-sitemap", None, rel="listed")
 
+    def _of_sitemaps(self, url: str) -> str | None:
+        """The verdict on a sitemap: at a seed's site it is read whatever pages are wanted."""
+        return None if any(same_site(url, seed) for seed in self._config.seeds) else self.verdict(url)
+
     def _edge(
         self, url: str, hops: int, fragment: str = "", text: str = "", rel: str = "", *, follow: bool = True
     ) -> Edge:
@@ -95,12 +100,3 @@ class Outlinks:
         if follow:
             return Edge(url, refused, hops, fragment, text, rel)
         return Edge(url, refused or "nofollow", None, fragment, text, rel)
-
-    def _is_front(self, url: str) -> bool:
-        """Whether the URL is a seed or the front page of its site: elsewhere, feeds repeat what the pages link to."""
-        return url in self._config.seeds or (url.count("/") == 3 and url.endswith("/"))
-
-
-def same_site(one: str, other: str) -> bool:
-    """Whether two URLs are at the same host, by whatever scheme, with `www.` or without, as a scope of hosts has it."""
-    return host(one).removeprefix("www.") == host(other).removeprefix("www.")

@@ -36,7 +36,7 @@ class Probes:
         self._texts: dict[str, Counter[str]] = {}
 
     def suspects(self, page: Page, text_hash: str) -> bool:
-        """Whether the page, with that digest of its text, may be a soft 404: then it is time to ask."""
+        """Whether the page, with a text of this digest, may be a soft 404: then it is time to ask."""
         heading = next((section.heading for section in page.sections if section.heading), "")
         if _NOT_FOUND.search(page.title) or _NOT_FOUND.search(heading):
             return True

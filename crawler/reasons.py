@@ -3,6 +3,7 @@
 from typing import Final
 
 _GO_ON: Final = "the crawl is not finished: run the same command again"
+_NO_TRAPS: Final = "if it is none: traps = false in config.toml, and the same command again"
 _LATER: Final = "it may pass: crawl again later"
 
 # By state and reason, or by reason alone: what it means, and what to do (nothing where nothing can be done).
@@ -18,6 +19,14 @@ _REASONS: Final[dict[str, tuple[str, str]]] = {
     "noindex": ("it asks not to be indexed", ""),
     "content-type": ("it is neither HTML nor plain text", ""),
     "empty": ("it holds no text", "if a script writes its text in the browser, no crawler without one can see it"),
+    "sitemap": ("a sitemap, whose URLs were taken", ""),
+    "no-sitemap": ("a sitemap was looked for here, and there is none", ""),
+    "sitemap-nesting": ("a sitemap in a sitemap in a sitemap, which is not read", "give it as a seed: --seed {url}"),
+    "foreign-sitemap": ("only a sitemap of another site lists it", "give it as a seed: --seed {url}"),
+    "feed": ("a feed, whose links were taken", ""),
+    "trap-repeat": ("its path says the same thing again and again, as a trap's does", _NO_TRAPS),
+    "trap-shape": ("there seem to be URLs like this without end, and their pages say nothing new", _NO_TRAPS),
+    "soft-404": ("its server shows the same for whatever does not exist", _NO_TRAPS),
     "redirect": ("it leads elsewhere", "what it leads to has a story of its own: crawl why {to}"),
     "redirects": ("it is behind too many redirects", ""),
     "bad-redirect": ("it leads nowhere", ""),
@@ -60,6 +69,10 @@ _IN_SHORT: Final = {
     "private-address": "at a private address",
     "redirects": "behind too many redirects",
     "empty": "without text",
+    "trap-repeat": "with a path that repeats itself",
+    "trap-shape": "in a trap",
+    "soft-404": "not found, though the server says otherwise",
+    "foreign-sitemap": "in a sitemap of another site only",
 }
 
 

@@ -30,6 +30,8 @@ class Progress:
     changed: int = 0
     gone: int = 0
     same: int = 0
+    listed: int = 0
+    """URLs that sitemaps listed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,8 @@ class Report:
     """URLs that show the very same as a page that is indexed under another URL."""
     changes: dict[str, int] = field(default_factory=dict)
     """How many pages this run found to be `new`, `changed`, `gone` or the `same` as before."""
+    listed: int = 0
+    """URLs that sitemaps listed in this run."""
     seconds: float
     interrupted: bool
     resumed: bool
@@ -76,6 +80,7 @@ class Report:
             bytes=run.bytes,
             duplicates=totals.duplicates,
             changes={"new": run.new, "changed": run.changed, "gone": run.gone, "same": run.same},
+            listed=run.listed,
             seconds=round(seconds, 3),
             interrupted=interrupted,
             resumed=resumed,
@@ -104,6 +109,7 @@ class Tally:
                 fetched=now.fetched + sum(o.status is not None and o.reason not in _SITEMAPS for o in some),
                 failed=now.failed + sum(o.state == "failed" for o in some),
                 skipped=now.skipped + sum(o.state == "skipped" for o in some),
+                listed=now.listed + sum(e.rel == "listed" for o in some if o.reason == "sitemap" for e in o.edges),
                 bytes=now.bytes + sum(o.size for o in some),
                 host=host(some[-1].url) if some else now.host,
                 **{verdict: getattr(now, verdict) + count for verdict, count in changes.items()},

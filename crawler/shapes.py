@@ -10,7 +10,11 @@ from typing import Final
 
 from crawler.urls import host
 
-STEP: Final = 8  # of so many URLs of one shape, all have their turn in the order of their depth
+# Of so many URLs of one shape, all have their turn in the order of their depth; of so many of one path, whatever their
+# parameters; of so many of one folder at the top of a site, whatever they are.
+STEP: Final = 8
+_STEP_OF_PATH: Final = 16
+_STEP_OF_FOLDER: Final = 64
 _MOST_SHAPES: Final = 100_000  # that are counted; then those with few URLs are forgotten
 
 _VARIED: Final = re.compile(r"(?=[a-f-]{0,40}\d)[0-9a-f-]{8,}|\d+", re.I)  # a hexadecimal id or a date, or a number
@@ -26,12 +30,16 @@ _SCATTERED: Final = 5  # times anywhere in a path
 
 
 def shape(url: str) -> str:
-    """The host, the path with each segment once and numbers as `#`, and the names of the query's parameters."""
+    """The host, the path with numbers as `#`, and the names of the query's parameters.
+
+    A path that says something twice is what it says, in any order: relative links in a circle say all there is.
+    """
     address, mark, query = url.partition("?")
     name, path = host(url), address.split("/", 3)[3]
-    segments = dict.fromkeys(_VARIED.sub("#", path).split("/"))
-    last = segments.popitem()[0]
-    parts = [*segments, _SLUG.sub("~", last)]
+    *folders, last = _VARIED.sub("#", path).split("/")
+    parts = [*folders, _SLUG.sub("~", last)]
+    if len(set(parts)) < len(parts):
+        parts = sorted(set(parts))
     keys = sorted({_VARIED.sub("#", pair.partition("=")[0]) for pair in query.split("&")}) if mark else ()
     return f"{name}/{'/'.join(parts)}{mark}{'&'.join(keys)}"
 
@@ -86,13 +94,23 @@ class Crowds:
         later = []
         for id_, url in found:
             name = shape(url)
-            before = self._found.get(name, 0)
-            self._found[name] = before + 1
-            if before >= STEP:
-                later.append((id_, before // STEP))
+            path, mark, _ = name.partition("?")
+            crowd = self._count(name) // STEP
+            if mark:
+                crowd = max(crowd, self._count(path + "?*") // _STEP_OF_PATH)
+            if path.count("/") > 1:
+                crowd = max(crowd, self._count("/".join(path.split("/", 2)[:2]) + "/*") // _STEP_OF_FOLDER)
+            if crowd:
+                later.append((id_, crowd))
         if len(self._found) > _MOST_SHAPES:
             self._found = {name: count for name, count in self._found.items() if count >= STEP}
         return later
+
+    def _count(self, name: str) -> int:
+        """How many there were before."""
+        before = self._found.get(name, 0)
+        self._found[name] = before + 1
+        return before
 
     def __len__(self) -> int:
         return len(self._found)

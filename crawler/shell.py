@@ -116,8 +116,8 @@ def prepare(flags: dict[str, Any]) -> tuple[Console, "Config"]:
 
     names = (
         "seeds", "db", "depth", "scope", "include", "exclude", "max_pages", "max_time", "threads", "indexers",
-        "timeout", "max_size", "user_agent", "auth", "cookies", "proxy", "insecure", "allow_private", "drop_tracking",
-        "durable", "fresh", "limit",
+        "timeout", "max_size", "user_agent", "sitemaps", "auth", "cookies", "proxy", "insecure", "allow_private",
+        "drop_tracking", "durable", "fresh", "limit",
     )  # fmt: skip
     given = {name: flags[name] for name in names if flags.get(name) not in (None, ())}
     for name, number in (("per_host", int), ("delay", float)):

@@ -9,8 +9,9 @@ from typing import Any, Final
 from crawler import reasons
 from crawler.errors import UsageError
 from crawler.robots import Rules
+from crawler.shapes import repetition, without_session
 from crawler.store.schema import connect_reader, failure
-from crawler.urls import Scope, normalize, origin
+from crawler.urls import Scope, normalize, origin, same_site
 
 _FEW: Final = 5  # links and similar pages that are named
 _LONGEST_PATH: Final = 1000  # URLs; a path is as long as the depth
@@ -34,8 +35,13 @@ SELECT urls.url, links.text, links.hops IS NULL, links.rel = 'redirect', links.s
 FROM links JOIN urls ON urls.id = links.source WHERE links.target = ? ORDER BY urls.depth, links.id
 """
 _PAGE = """
-SELECT title, coalesce(lang, '') AS lang, coalesce(canonical, '') AS canonical, fetched_at, changed_at, similar_to,
+SELECT url, title, coalesce(lang, '') AS lang, coalesce(canonical, '') AS canonical, coalesce(robots, '') AS robots,
+    coalesce(usage, '') AS usage, fetched_at, changed_at, similar_to,
     (SELECT count(*) FROM sections WHERE sections.page = pages.id) AS sections FROM pages WHERE id = ?
+"""
+_CANONICAL = """
+SELECT state, coalesce(reason, '') AS reason, canonical FROM urls LEFT JOIN pages ON pages.id = urls.id
+WHERE urls.url = ?
 """
 _SIMILAR = "SELECT url FROM pages WHERE similar_to = :group AND id <> :mine ORDER BY id <> :group, length(url), url"
 
@@ -83,6 +89,12 @@ class Indexed:
     sections: int
     lang: str
     canonical: str
+    canonical_ignored: str
+    """Why the canonical URL is not believed; empty when it is, or there is none."""
+    robots: str
+    """What it asks of robots: `nofollow noarchive`."""
+    usage: str
+    """What it says of other uses than search, which is on record and not acted on."""
     fetched_at: str
     changed_at: str | None
     similar: tuple[str, ...]
@@ -186,7 +198,7 @@ def _story(connection: sqlite3.Connection, url: str, agent: str, strict: bool) -
         seen=True,
         state=row["state"],
         reason=row["reason"],
-        detail=row["detail"],
+        detail=row["detail"] or (repetition(url) if row["reason"] == "trap-repeat" else ""),
         verdict=verdict,
         advice=reasons.advice(row["state"], row["reason"], **known),
         depth=row["depth"],
@@ -206,7 +218,7 @@ def _story(connection: sqlite3.Connection, url: str, agent: str, strict: bool) -
 
 def _unseen(connection: sqlite3.Connection, url: str, scope: Ruling, robots: Ruling) -> Story:
     other = "http" if url.startswith("https:") else "https"
-    near = (url.rstrip("/"), url + "/", f"{other}{url[url.index(':') :]}", url.partition("?")[0])
+    near = (without_session(url), url.rstrip("/"), url + "/", f"{other}{url[url.index(':') :]}", url.partition("?")[0])
     like = connection.execute(
         "SELECT url FROM urls WHERE url IN (SELECT value FROM json_each(?)) LIMIT 1", (json.dumps(near),)
     ).fetchone()
@@ -255,8 +267,31 @@ def _page(connection: sqlite3.Connection, id_: int) -> Indexed | None:
     if row is None:
         return None
     similar = [one[0] for one in connection.execute(_SIMILAR, {"group": row["similar_to"], "mine": id_})]
-    values = {name: row[name] for name in ("title", "sections", "lang", "canonical", "fetched_at", "changed_at")}
-    return Indexed(**values, similar=tuple(similar[:_FEW]), similar_count=len(similar))
+    names = ("title", "sections", "lang", "canonical", "robots", "usage", "fetched_at", "changed_at")
+    return Indexed(
+        **{name: row[name] for name in names},
+        canonical_ignored=_canonical_ignored(connection, row["url"], row["canonical"]),
+        similar=tuple(similar[:_FEW]),
+        similar_count=len(similar),
+    )
+
+
+def _canonical_ignored(connection: sqlite3.Connection, url: str, canonical: str) -> str:
+    """Why the URL that a page gives as its canonical one is not believed."""
+    if not canonical or canonical == url:
+        return ""
+    if not same_site(canonical, url):
+        return "it is at another site"
+    named = [url]
+    while canonical not in named:
+        named.append(canonical)
+        row = connection.execute(_CANONICAL, (canonical,)).fetchone()
+        if row is None:
+            return ""
+        if row["state"] != "done" or row["reason"] == "redirect":
+            return f"{reasons.in_words(row['state'], row['reason'])}"
+        canonical = row["canonical"] or canonical
+    return "they name each other in a circle" if canonical == url else ""
 
 
 def _rules(connection: sqlite3.Connection) -> dict[str, Any] | None:

@@ -2,7 +2,8 @@
 
 Of each shape of URLs (`crawler.shapes`) that has many pages it is asked what a page brings: a word that no page of its
 path has used, or a link to where no page of its path has led, other pages of that path apart. A calendar, a grid of
-filters or a path that grows soon brings nothing, page after page; a forum or a list in five hundred parts always does.
+filters or a path that grows soon brings nothing but more of itself, page after page; a forum or a list in five hundred
+parts always does. Pages that are all the same, and do not lead to more of them, are given much longer: they may end.
 """
 
 import threading
@@ -15,7 +16,8 @@ from crawler.page import Page
 from crawler.shapes import path_of, shape
 
 FREE: Final = 16  # pages of a shape that are not looked at
-STALE: Final = 64  # pages of a shape, in a row, that bring nothing: then it is a trap
+STALE: Final = 64  # pages of a shape, in a row, that bring nothing but more of their path: then it is a trap
+STALE_LEAVES: Final = 1024  # if they do not even bring that
 _SELDOM: Final = 16  # of pages that bring something, every one is looked at, every second … at last one of so many
 _RICH: Final = 16_000  # words and links: what has brought so many is no trap
 _MOST_WATCHED: Final = 4_096  # shapes; and of paths with what their pages brought:
@@ -27,13 +29,14 @@ _MOST_LINKS: Final = 300  # links of a page that are looked at
 class _Watch:
     """What is known of a shape. Touched under the lock only."""
 
-    __slots__ = ("pages", "pause", "skipped", "stale")
+    __slots__ = ("pages", "pause", "since", "stale", "unread")
 
     def __init__(self) -> None:
         self.pages = 0
         self.pause = 1  # every so many pages is looked at
-        self.skipped = 0
-        self.stale = 0  # in a row
+        self.unread = 0
+        self.stale = 0  # pages in a row; one that brings more of its path weighs as much as STALE_LEAVES / STALE others
+        self.since = 0  # pages that were read since one brought something
 
 
 class Traps:
@@ -58,7 +61,7 @@ class Traps:
         """Takes a page with its main text as evidence of what the pages of its shape bring."""
         name = shape(page.url)
         if self._is_to_be_read(name):
-            self._weigh(name, _brings(page, text, path_of(name)))
+            self._weigh(name, *_brings(page, text, path_of(name)))
 
     def _is_to_be_read(self, name: str) -> bool:
         with self._lock:
@@ -72,13 +75,14 @@ class Traps:
             watch.pages += 1
             if watch.pages <= FREE or name in self._traps:
                 return False
-            watch.skipped += 1
-            if watch.skipped < watch.pause:
+            watch.unread += 1
+            if watch.unread < watch.pause:
                 return False
-            watch.skipped = 0
+            watch.unread = 0
             return True
 
-    def _weigh(self, name: str, brings: set[int]) -> None:
+    def _weigh(self, name: str, brings: set[int], more: set[int]) -> None:
+        """Weighs what a page brings: words and links to other paths, and links to more of its own."""
         with self._lock:
             watch = self._watched.get(name)
             if watch is None:
@@ -87,24 +91,34 @@ class Traps:
             self._brought.move_to_end(path_of(name))
             if len(self._brought) > _MOST_PATHS:
                 self._brought.popitem(last=False)
-            if len(known) > _RICH or not brings <= known:
-                known |= brings if len(known) <= _RICH else set()
-                watch.stale, watch.pause = 0, min(2 * watch.pause, _SELDOM)
+            is_rich, grows = len(known) > _RICH, not more <= known
+            if not is_rich:
+                known |= more
+            if is_rich or not brings <= known:
+                known |= set() if is_rich else brings
+                watch.stale, watch.since, watch.pause = 0, 0, min(2 * watch.pause, _SELDOM)
                 return
-            watch.stale, watch.pause = watch.stale + 1, 1
-            if watch.stale >= STALE:
-                self._traps[name] = f"{watch.pages} pages, and the last {STALE} brought no new word and led nowhere new"
+            watch.stale += STALE_LEAVES // STALE if grows else 1
+            watch.since, watch.pause = watch.since + 1, 1
+            if watch.stale >= STALE_LEAVES:
+                found = f"{watch.pages} pages, and the last {watch.since} brought no new word and led nowhere new"
+                self._traps[name] = found
 
     def __repr__(self) -> str:
         with self._lock:
             return f"<Traps {len(self._traps)} known, {len(self._watched)} shapes watched>"
 
 
-def _brings(page: Page, text: str, path: str) -> set[int]:
-    """The words of a page and its links to other paths, hashed. Numbers are no words: a calendar is full of them."""
+def _brings(page: Page, text: str, path: str) -> tuple[set[int], set[int]]:
+    """The words of a page and its links to other paths, and its links to its own path, hashed.
+
+    Numbers are no words: a calendar is full of them.
+    """
     found = {hash(word) for word in text[:_BEGINNING].split() if word.isalpha()}
-    found.update(hash(link.url) for link in page.links[:_MOST_LINKS] if _path_of(link.url) != path)
-    return found
+    more: set[int] = set()
+    for link in page.links[:_MOST_LINKS]:
+        (more if _path_of(link.url) == path else found).add(hash(link.url))
+    return found, more
 
 
 @lru_cache(maxsize=4096)

@@ -108,6 +108,16 @@ def hostname(url: str) -> str:
     return name.partition(":")[0]
 
 
+def same_site(one: str, other: str) -> bool:
+    """Whether two normalised URLs are at one host, `www.` and the scheme apart, as the scope `host` has it."""
+    return _without_www(host(one)) == _without_www(host(other))
+
+
+def is_front(url: str) -> bool:
+    """Whether a normalised URL is that of the front page of its site."""
+    return url.count("/") == 3 and url.endswith("/")
+
+
 @lru_cache(maxsize=4096)
 def _is_valid_host(name: str) -> bool:
     return len(name) <= _MAX_HOST and all(len(label) <= _MAX_LABEL for label in name.split("."))

@@ -83,7 +83,12 @@ def _page(page: Indexed) -> Iterator[tuple[str, str]]:
     lang = f", in {page.lang}" if page.lang else ""
     yield "page", f"“{page.title}”, {_several(page.sections, 'section')}{lang}"
     if page.canonical:
-        yield "canonical", page.canonical
+        ignored = f" (ignored: {page.canonical_ignored})" if page.canonical_ignored else ""
+        yield "canonical", page.canonical + ignored
+    if page.robots:
+        yield "asks", page.robots
+    if page.usage:
+        yield "usage", f"{page.usage} (on record, not acted on)"
     if page.similar_count:
         yield "similar", _several(page.similar_count, "page")
         yield from (("", url) for url in page.similar)

@@ -25,7 +25,7 @@ from crawler.sitemap import Sitemap, parse_sitemap
 from crawler.store import Edge, Outcome, RobotsReply, State
 from crawler.transport import FetchError
 from crawler.traps import Traps
-from crawler.urls import Scope, hostname, normalize, origin
+from crawler.urls import Scope, hostname, is_front, normalize, origin
 
 DEFAULT_DELAY: Final = 1.0  # seconds between requests to a host that is not this machine
 
@@ -87,12 +87,7 @@ class Visitor:
     def visit(self, task: Task) -> Visited:
         """Fetches a URL if its host's rules allow it. Rule 4: whatever goes wrong costs this one URL; never raises."""
         visited = self._visited(task)
-        outcome = visited.outcome
-        if task.url.sitemap and task.url.url in self._guesses and outcome.state in ("failed", "skipped"):
-            detail = ": ".join(filter(None, (outcome.reason, outcome.detail)))
-            missed = replace(outcome, state="skipped", reason="no-sitemap", detail=detail)
-            return visited if outcome.reason == "no-sitemap" else visited._replace(outcome=missed)
-        return visited
+        return self._guessed(task, visited) if self._is_guess(task) else visited
 
     def _visited(self, task: Task) -> Visited:
         url, is_sitemap = task.url.url, bool(task.url.sitemap) and self._config.sitemaps
@@ -129,11 +124,24 @@ class Visitor:
             return _outcome(task, "skipped", "usage")
         if not task.url.visits and (trap := self._traps.verdict(url)):
             return _outcome(task, "skipped", "trap-shape", trap)
-        if task.url.sitemap and self._config.sitemaps and url in self._guesses:
-            named = self._outlinks.of_robots(origin(url), rules.sitemaps)
-            if named and url not in {edge.url for edge in named}:
-                return _outcome(task, "skipped", "no-sitemap", "robots.txt names others", edges=named)
+        if self._is_guess(task) and rules.sitemaps and url not in rules.sitemaps:
+            return _outcome(task, "done", "sitemap", "robots.txt names others")
         return None
+
+    def _is_guess(self, task: Task) -> bool:
+        return bool(task.url.sitemap) and self._config.sitemaps and task.url.url in self._guesses
+
+    def _guessed(self, task: Task, visited: Visited) -> Visited:
+        """What became of a sitemap that nobody spoke of: if there is none, that is no failure. The sitemaps that
+        robots.txt names are found here.
+        """
+        outcome, url, rules = visited.outcome, task.url.url, task.rules
+        assert rules is not None
+        if outcome.state in ("failed", "skipped") and outcome.reason != "no-sitemap":
+            detail = ": ".join(filter(None, (outcome.reason, outcome.detail)))
+            outcome = replace(outcome, state="skipped", reason="no-sitemap", detail=detail)
+        named = (edge for edge in self._outlinks.of_robots(origin(url), rules.sitemaps) if edge.url != url)
+        return visited._replace(outcome=replace(outcome, edges=(*named, *outcome.edges)))
 
     def _allows(self, task: Task, url: str) -> bool:
         """Whether a URL may be asked for on the way to that of the task."""
@@ -166,6 +174,8 @@ class Visitor:
         if page.refresh and page.refresh != url and follow:  # nobody sees the page itself
             return self._sent_on(task, reply, page.refresh, PAGE_REDIRECT)
         edges = tuple(self._outlinks.of_page(page, task.url.redirects, follow=follow))
+        # What is at no hop from a page, its canonical URL, is behind it as a redirect's target is.
+        task = task._replace(url=task.url._replace(redirects=task.url.redirects + PAGE_REDIRECT - 1))
         if refused := unwanted(asked, _now()):
             return _outcome(task, "skipped", "noindex", "" if refused == "noindex" else refused, reply, edges=edges)
         if not page.sections:
@@ -183,8 +193,6 @@ class Visitor:
         outcome = _outcome(task, "done", reason, reply=reply, edges=edges, page=page, values=values)
         return replace(
             outcome,
-            # Its canonical URL, if it is followed, is behind it as a redirect's target is.
-            redirects=task.url.redirects + PAGE_REDIRECT - 1,
             detail=f"{page.broken_canonical!r} is no canonical URL" if page.broken_canonical else "",
             body_hash=digest(reply.body),
             text_hash=text_hash,
@@ -194,8 +202,7 @@ class Visitor:
     def _is_soft_404(self, task: Task, page: Page, text: str, text_hash: str) -> bool:
         """Whether the page is what its server shows for whatever does not exist."""
         url = page.url
-        is_front = url.count("/") == 3 and url.endswith("/")
-        if is_front or url in self._config.seeds or not self._probes.suspects(page, text_hash):
+        if url in self._config.seeds or is_front(url) or not self._probes.suspects(page, text_hash):
             return False
         answer = self._probes.answer(origin(url), lambda probe: self._text_of(probe, task), 2 * self._config.timeout)
         return answer is not None and is_alike(text, url, answer)

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -35,6 +35,7 @@ class Site:
 
     def __init__(self, address: str = "127.0.0.1") -> None:
         self._replies: dict[str, list[_Reply]] = {}
+        self._made: list[tuple[str, Callable[[str], bytes]]] = []
         self._lock = threading.Lock()
         self._in_flight = 0
         self.latency = 0.0
@@ -94,6 +95,10 @@ class Site:
     def raw(self, path: str, body: bytes = b"", *, status: int = 200, **headers: str) -> None:
         self._replies[path] = [_Reply(status, body, _named(headers))]
 
+    def endless(self, prefix: str, make: Callable[[str], str]) -> None:
+        """Every path that begins so and has no page of its own shows the HTML that is made of it."""
+        self._made.append((prefix, lambda path: make(path).encode()))
+
     def redirect(self, path: str, to: str, status: int = 301) -> None:
         self.raw(path, status=status, Location=to)
 
@@ -137,6 +142,9 @@ class Site:
             self.most_at_once = max(self.most_at_once, self._in_flight)
             replies = self._replies.get(path)
             if replies is None:
+                for prefix, make in self._made:
+                    if path.startswith(prefix):
+                        return _Reply(200, make(path), {"Content-Type": "text/html; charset=utf-8"})
                 return _Reply(404, b"<title>no such page</title>", {"Content-Type": "text/html"})
             return replies.pop(0) if len(replies) > 1 else replies[0]
 

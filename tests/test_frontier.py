@@ -155,6 +155,19 @@ def test_new_urls_do_not_overtake_those_that_wait_in_the_store() -> None:
     assert repr(made) == "<Frontier 1 waiting, 0 in flight, 2 stored>"
 
 
+def test_what_goes_before_need_not_wait_for_what_is_stored() -> None:
+    """While URLs of a host wait in the store, one that is nearer than those in memory has its turn all the same."""
+    made = frontier([*urls("a.test", 1), *urls("a.test", 1, depth=5, first=2)], host_share=2)
+    made.settle([], urls("a.test", 5, depth=6, first=3), 5, 0)  # no room: they wait in the store
+    made.settle([], [*urls("a.test", 1, depth=3, first=11), *urls("a.test", 1, depth=5, first=12)], 2, 0)
+    taken = []
+    for _ in range(3):
+        task = take(made)
+        taken.append(task.url.id)
+        made.give_back(task)
+    assert taken == [1, 11, 2]
+
+
 def test_a_busy_host_does_not_fill_the_window_alone() -> None:
     """A host holds about its share, so that others find room."""
     made = Frontier(lambda _: Pace(1, 0.0), waiting=400, window=1000, host_share=20, clock=Clock())

@@ -408,7 +408,7 @@ def test_sitemaps_that_robots_names_are_read(run: Run, again: Again, site: Site,
     sitemap(site, "/secret.xml", b="2026-02-01")
     site.seen.clear()
     assert again(before=None) == found(same=1)
-    assert site.paths == ["/index.xml", "/one.xml", "/missing.xml", "/a"]
+    assert sorted(site.paths) == ["/a", "/index.xml", "/missing.xml", "/one.xml"]
 
 
 def test_a_sitemap_that_cannot_be_had_says_nothing(run: Run, again: Again, site: Site, db: Path) -> None:

@@ -235,11 +235,12 @@ UPDATE urls SET state = 'queued', reason = '', detail = '' WHERE state IN ('fail
 """
 
 # What was asked once is asked again: when it is due, or when the last time was before the time given. What was known of
-# it stays until there is an answer. Sitemaps are always asked: they say what else is due.
+# it stays until there is an answer. Sitemaps are always asked, if at all: they say what
+# else is due.
 REVISITED = """
 UPDATE urls SET state = 'queued' WHERE state <> 'queued' AND fetched_at IS NOT NULL AND depth IS NOT NULL
-    AND reason <> 'unreached' AND (sitemap IS NOT NULL
-        OR iif(:before IS NULL, coalesce(due_at, fetched_at) <= :now, fetched_at <= :before))
+    AND reason NOT IN ('unreached', 'trap-shape') AND CASE WHEN sitemap IS NOT NULL THEN :sitemaps
+        WHEN :before IS NULL THEN coalesce(due_at, fetched_at) <= :now ELSE fetched_at <= :before END
 """
 
 # What a sitemap says to have changed since the last visit, if that was before the present crawl.
@@ -257,6 +258,7 @@ ON CONFLICT(url) DO UPDATE SET depth = 0, found_on = NULL, state = 'queued', rea
 """
 NO_SITEMAP = """
 DELETE FROM urls WHERE id IN (SELECT value FROM json_each(?)) AND visits <= 1
+    AND NOT EXISTS (SELECT 1 FROM links WHERE links.source = urls.id)
     AND NOT EXISTS (SELECT 1 FROM links WHERE links.target = urls.id)
 """
 TRAPPED = "SELECT url FROM urls WHERE state = 'skipped' AND reason = 'trap-shape' LIMIT 200000"

@@ -24,7 +24,7 @@ from crawler.shapes import Crowds, repetition, shape
 from crawler.store import Handed, HostPace, Hosts, Outcome, Queued, Revisit, RobotsReply, Totals, hosts, schema, sql
 from crawler.store.owner import own
 from crawler.store.rows import Rows
-from crawler.urls import Scope, host, origin
+from crawler.urls import Scope, host, origin, same_site
 
 _CLOSER_LOOKS = 8  # at the texts of pages that may be alike, for each page
 _OF_THE_RUN = {"fresh", "update"}  # keys of the rules that say how a crawl runs, not what belongs to it
@@ -100,7 +100,7 @@ class SqliteStore:
                     if not _same_verdicts(json.loads(last[2]), rules):
                         self._judge_anew(run, rules)
                 if revisit is not None:
-                    run(sql.REVISITED, {"before": revisit.before, "now": _now()})
+                    run(sql.REVISITED, {"before": revisit.before, "now": _now(), "sitemaps": bool(sitemaps)})
                 asked: dict[str, Any] = json.loads(last[2]) if last and not fresh and not revisit else {"depth": 0}
                 if asked["depth"] > 0:
                     sitemaps = [url for url in sitemaps if origin(url) not in map(origin, asked["seeds"])]
@@ -114,7 +114,13 @@ class SqliteStore:
     def _forget(self, run: Callable[..., sqlite3.Cursor], rules: dict[str, Any]) -> None:
         """Makes every URL in the scope of the rules one that was not reached yet. What is indexed stays, for now."""
         scope = Scope(rules["scope"], tuple(rules["seeds"]), tuple(rules["include"]), tuple(rules["exclude"]))
-        mine = json.dumps([id_ for id_, url in run("SELECT id, url FROM urls") if scope.verdict(url) is None])
+        mine = json.dumps(
+            [
+                id_
+                for id_, url, sitemap in run("SELECT id, url, sitemap FROM urls")
+                if scope.verdict(url) is None or (sitemap and any(same_site(url, seed) for seed in scope.seeds))
+            ]
+        )
         run("DELETE FROM links WHERE source IN (SELECT value FROM json_each(?))", (mine,))
         run(
             "UPDATE urls SET state = 'skipped', reason = 'unreached', depth = NULL, found_on = NULL, etag = NULL, "
@@ -127,7 +133,7 @@ class SqliteStore:
         scope = Scope(rules["scope"], tuple(rules["seeds"]), tuple(rules["include"]), tuple(rules["exclude"]))
         changed = []
         rows = run(
-            "SELECT id, url, depth, reason FROM urls WHERE depth IS NOT NULL AND (state = 'queued' "
+            "SELECT id, url, depth, reason FROM urls WHERE depth IS NOT NULL AND sitemap IS NULL AND (state = 'queued' "
             "OR (state = 'skipped' AND (reason IN ('scope', 'include', 'exclude', 'depth') OR reason LIKE 'trap-%')))"
         )
         traps = rules.get("traps", True)
