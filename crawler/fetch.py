@@ -197,6 +197,7 @@ class Fetcher:
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > max_size:
+                    chunks[-1] = chunk[: max_size - size]
                     break
             else:
                 if chunks and not _is_whole(reply.raw):
@@ -204,7 +205,7 @@ class Fetcher:
         except (HTTPError, HTTPException, OSError, ValueError) as error:
             raise _mapped(error) from error
         body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        return body[:max_size], kind if kind != "untold" else "text", size > max_size
+        return body, kind if kind != "untold" else "text", size > max_size
 
     def _let_go(self, reply: requests.Response) -> None:
         """Keeps the connection when the reply was read to its end, and closes it otherwise: nothing is drained."""

@@ -10,7 +10,7 @@ from crawler.elements import elements
 from crawler.urls import normalize
 
 MAX_ENTRIES: Final = 50_000  # of a sitemap, by the protocol
-MAX_BYTES: Final = 50 * 1024 * 1024  # of a sitemap without compression, by the protocol
+MAX_BYTES: Final = 10 * 1024 * 1024  # of a sitemap without compression; 50,000 entries of 200 bytes each
 ROOTS: Final = frozenset({"urlset", "sitemapindex"})
 _GZIP: Final = b"\x1f\x8b"
 

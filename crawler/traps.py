@@ -22,6 +22,7 @@ _SELDOM: Final = 16  # of pages that bring something, every one is looked at, ev
 _RICH: Final = 16_000  # words and links: what has brought so many is no trap
 _MOST_WATCHED: Final = 4_096  # shapes; and of paths with what their pages brought:
 _MOST_PATHS: Final = 64
+_ID: Final = 16  # characters; what mixes letters and digits and is as long is nobody's word
 _BEGINNING: Final = 8_000  # characters of a text that are read
 _MOST_LINKS: Final = 300  # links of a page that are looked at
 
@@ -114,7 +115,8 @@ def _brings(page: Page, text: str, path: str) -> tuple[set[int], set[int]]:
 
     Numbers are no words: a calendar is full of them.
     """
-    found = {hash(word) for word in text[:_BEGINNING].split() if word.isalpha()}
+    words = (word for word in text[:_BEGINNING].split() if word.isalnum() and len(word) < _ID and not word.isdigit())
+    found = set(map(hash, words))
     more: set[int] = set()
     for link in page.links[:_MOST_LINKS]:
         (more if _path_of(link.url) == path else found).add(hash(link.url))

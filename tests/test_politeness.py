@@ -139,7 +139,7 @@ def test_a_host_that_rests_holds_up_no_other(site: Site, db: Path) -> None:
     star(other, 300, "/b")
     site.first("/1", 429, Retry_After="4")
     seeds = (site.url(), other.url())
-    crawl(Config(seeds=seeds, db=str(db), per_host=1, threads=2, max_time=5))
+    crawl(Config(seeds=seeds, db=str(db), per_host=1, threads=2, max_time=5, sitemaps=False))
     other.close()
     trouble = site.requests("/1")[0]
     assert len([seen for seen in other.seen if seen.ended < trouble.ended + 4]) == 302
@@ -148,7 +148,7 @@ def test_a_host_that_rests_holds_up_no_other(site: Site, db: Path) -> None:
 def test_a_stopped_crawl_makes_no_burst_when_it_goes_on(site: Site, db: Path, tmp_path: Path) -> None:
     """After SIGSTOP and SIGCONT the delay is kept as before: nothing is made up for."""
     star(site, 8)
-    command = [*COMMAND, "--seed", site.url(), "--db", str(db), "-q", "--delay", "0.3", "--per-host", "3"]
+    command = [*COMMAND, "--seed", site.url(), "--db", str(db), "-q", "--delay", "0.3", "--per-host", "3", "--no-sitemaps"]
     process = subprocess.Popen(command, cwd=tmp_path)
     until = time.monotonic() + 20  # against a hang
     while len(site.seen) < 4:
@@ -168,7 +168,7 @@ def test_a_host_that_is_not_this_machine_is_asked_as_often_as_it_answers(db: Pat
     site = Site("0.0.0.0")  # which leads here, and is no name of this machine
     star(site, 1)
     site.latency = 1.25
-    crawl(Config(seeds=(site.url(),), db=str(db)))
+    crawl(Config(seeds=(site.url(),), db=str(db), sitemaps=False))
     site.close()
     began = sorted(site.seen, key=lambda seen: seen.began)
     gaps = [after.began - before.ended for before, after in pairwise(began)]

@@ -1,5 +1,6 @@
 """What a second look at a site finds: new, changed, gone, the same; and what shows the same as something else."""
 
+import sqlite3
 import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -406,6 +407,8 @@ def test_sitemaps_that_robots_names_are_read(run: Run, again: Again, site: Site,
     site.raw("/index.xml", f"<sitemapindex>{index}</sitemapindex>".encode())
     sitemap(site, "/one.xml", a="2026-02-01")
     sitemap(site, "/secret.xml", b="2026-02-01")
+    with sqlite3.connect(db) as connection:  # the copy of a robots.txt is good for a day
+        connection.execute("UPDATE hosts SET robots_at = '2026-01-01T00:00:00Z'")
     site.seen.clear()
     assert again(before=None) == found(same=1)
     assert sorted(site.paths) == ["/a", "/index.xml", "/missing.xml", "/one.xml"]
