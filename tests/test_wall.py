@@ -4,6 +4,7 @@ import re
 import socket
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,8 @@ def crawled(serve: Serve, db: Path) -> Callable[[Answer], tuple[Report, dict[str
         seen: Seen = []
         wire = serve(talking(answer, seen), deaf=True)
         report = crawl(Config(seeds=(wire.url,), db=str(db), depth=5, threads=1, retries=0))
-        rows = sqlite3.connect(db).execute("SELECT url, state, reason FROM urls").fetchall()
+        with closing(sqlite3.connect(db)) as connection:
+            rows = connection.execute("SELECT url, state, reason FROM urls").fetchall()
         states = {"/" + url.removeprefix(wire.url): f"{state} {reason}".strip() for url, state, reason in rows}
         return report, states, [one for one in seen if one[0] != "/robots.txt"]
 
