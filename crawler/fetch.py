@@ -211,7 +211,9 @@ class Fetcher:
         """Keeps the connection when the reply was read to its end, and closes it otherwise: nothing is drained."""
         raw = reply.raw
         try:
-            if 0 < (raw.length_remaining or 0) <= _SMALL:  # an error page: cheaper to read than to connect again
+            # An error page: cheaper to read than to connect again. Nothing at all: http.client wants to be told, or it
+            # takes the connection for one in use.
+            if raw.length_remaining is not None and raw.length_remaining <= _SMALL and not raw.closed:
                 self._line.deadline = min(self._line.deadline, time.monotonic() + _DRAIN_TIME)
                 raw.read(decode_content=False)
         except (FetchError, HTTPError, HTTPException, OSError, ValueError):

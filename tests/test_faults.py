@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import brotli
@@ -89,7 +90,8 @@ def test_one_bad_url_costs_no_other_page(site: Site, serve: Serve, db: Path, run
     site.page("/c")
     report = run(scope="any", allow_private=True, timeout=0.7, retries=0)
     assert (report.pages, report.failed, report.queued, report.reasons) == (4, 1, 0, {reason: 1})
-    (url, state, detail), *rest = sqlite3.connect(db).execute("SELECT url, state, detail FROM urls WHERE reason <> ''")
+    with closing(sqlite3.connect(db)) as connection:
+        (url, state, detail), *rest = connection.execute("SELECT url, state, detail FROM urls WHERE reason <> ''")
     assert (url, state, rest) == (own[0].url + "fault", "failed", [])
     assert detail.isprintable()
 

@@ -273,7 +273,12 @@ def test_a_stalled_look_up_holds_up_no_process(db: Path, tmp_path: Path) -> None
     paths = os.pathsep.join([str(tmp_path), str(Path(crawler.__file__).parent.parent)])
     command = [sys.executable, "-m", "crawler", "--seed", "http://stalled.test/", "--timeout", "0.5", "--db", str(db)]
     done = subprocess.run(
-        command, env=os.environ | {"PYTHONPATH": paths}, cwd=tmp_path, capture_output=True, text=True, timeout=60
+        command,
+        env=os.environ | {"PYTHONPATH": paths, "CRAWL_RETRIES": "0"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 4
     assert "timeout: the look-up of stalled.test has no answer yet" in done.stderr
