@@ -148,7 +148,8 @@ def test_a_host_that_rests_holds_up_no_other(site: Site, db: Path) -> None:
 def test_a_stopped_crawl_makes_no_burst_when_it_goes_on(site: Site, db: Path, tmp_path: Path) -> None:
     """After SIGSTOP and SIGCONT the delay is kept as before: nothing is made up for."""
     star(site, 8)
-    command = [*COMMAND, "--seed", site.url(), "--db", str(db), "-q", "--delay", "0.3", "--per-host", "3", "--no-sitemaps"]
+    command = [*COMMAND, "--seed", site.url(), "--db", str(db), "-q", "--no-sitemaps"]
+    command += ["--delay", "0.3", "--per-host", "3"]
     process = subprocess.Popen(command, cwd=tmp_path)
     until = time.monotonic() + 20  # against a hang
     while len(site.seen) < 4:

@@ -50,8 +50,10 @@ def crawled(serve: Serve, db: Path) -> Callable[[Answer], tuple[Report, dict[str
     def run(answer: Answer) -> tuple[Report, dict[str, str], Seen]:
         seen: Seen = []
         wire = serve(talking(answer, seen), deaf=True)
-        report = crawl(Config(seeds=(wire.url,), db=str(db), depth=5, threads=1, retries=0, sitemaps=False, traps=False))
-        rows = sqlite3.connect(db).execute("SELECT url, state, reason FROM urls").fetchall()
+        only = {"depth": 5, "threads": 1, "retries": 0, "sitemaps": False, "traps": False}
+        report = crawl(Config(seeds=(wire.url,), db=str(db), **only))
+        with closing(sqlite3.connect(db)) as connection:
+            rows = connection.execute("SELECT url, state, reason FROM urls").fetchall()
         states = {"/" + url.removeprefix(wire.url): f"{state} {reason}".strip() for url, state, reason in rows}
         return report, states, [one for one in seen if one[0] != "/robots.txt"]
 
