@@ -89,9 +89,10 @@ def parse(
 
 
 def _plain(text: str, url: str, encoding: str) -> Page:
-    words = without_marks(words_of(text.replace("\0", " ").replace("\x01", "")))
+    text = text.replace("\0", " ").replace("\x01", "")
+    words = without_marks(words_of(text))
     first_line = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    title = first_line[:100].replace("\0", " ") or _name_of(url)
+    title = without_marks(first_line[:100]) or _name_of(url)
     return Page(url, title, (Section(0, "", "", words),) if words else (), encoding=encoding)
 
 
