@@ -138,7 +138,8 @@ class Visitor:
             content_type = "text/html"
         page = parse(reply.body, url, content_type, agent=self._config.product)
         if self._config.drop_tracking:
-            page = page._replace(links=tuple(link._replace(url=without_tracking(link.url)) for link in page.links))
+            links = (link._replace(url=without_tracking(link.url)) for link in page.links)
+            page = page._replace(links=tuple(dict.fromkeys(links)))
         asked = page.robots | directives(reply.headers.get("X-Robots-Tag", ""))
         edges = tuple(self._edges(page, follow="nofollow" not in asked))
         if "noindex" in asked:
