@@ -7,6 +7,7 @@ import codecs
 import re
 
 _PRESCAN = 1024  # bytes that a browser looks through for <meta charset>
+_MAX_LABEL = 40  # characters; Python remembers every label that it was ever asked for
 _SAMPLE = 64 * 1024  # bytes given to the detector, whose time grows with them
 
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
@@ -35,12 +36,16 @@ _DETECTABLE = (
     "gb18030", "big5hkscs", "cp932", "euc_jp", "cp949", "cp874", "iso2022_jp",
 )  # fmt: skip
 
-_META = re.compile(rb"""<meta[^>]{0,512}?charset\s{0,8}=\s{0,8}["']?\s{0,8}([a-z0-9_:.+-]{2,40})""", re.I)
+# What the prescan looks at: comments, to pass over them, and the attributes of <meta>.
+_META = re.compile(rb"<!--.*?(?:-->|\Z)|<meta[\s/]([^>]*)", re.I | re.S)
+_ATTRIBUTE = re.compile(rb"""([^\s/=>"']+)\s*+=\s*+(?:"([^"]*)"|'([^']*)'|([^\s>"']+))""")
 _HEADER = re.compile(r"""charset\s{0,8}=\s{0,8}["']?\s{0,8}([a-z0-9_:.+-]{2,40})""", re.I)
 
 
 def codec(label: str) -> str | None:
     """Python's name of the encoding that a label means on the web, None when there is none or it is unsafe."""
+    if len(label) > _MAX_LABEL:
+        return None
     try:
         found = codecs.lookup(label.strip())
     except (LookupError, ValueError):  # ValueError: a NUL in the label
@@ -61,15 +66,29 @@ def encoding_of(body: bytes, content_type: str = "") -> str:
             return name
     if (declared := _HEADER.search(content_type)) and (told := codec(declared[1])):
         return told
-    if declared_inside := _META.search(body[:_PRESCAN]):
-        inside = codec(declared_inside[1].decode("ascii"))
-        if inside:  # a meta that could be read as ASCII cannot be UTF-16: WHATWG HTML says UTF-8 is meant
-            return "utf-8" if inside.startswith("utf-16") else inside
+    if inside := _declared_inside(body[:_PRESCAN]):
+        return inside
     try:
         body.decode("utf-8")
     except UnicodeDecodeError:
         return _detected(body[:_SAMPLE])
     return "utf-8"
+
+
+def _declared_inside(head: bytes) -> str | None:
+    """What the first `<meta>` of these that declares an encoding says (WHATWG HTML, "prescan a byte stream")."""
+    for meta in _META.finditer(head):
+        attributes: dict[bytes, bytes] = {}
+        for name, *values in _ATTRIBUTE.findall(meta[1] or b""):
+            attributes.setdefault(name.lower(), b"".join(values))
+        label = attributes.get(b"charset", b"").decode("latin-1")
+        if not label and attributes.get(b"http-equiv", b"").lower() == b"content-type":
+            declared = _HEADER.search(attributes.get(b"content", b"").decode("latin-1"))
+            label = declared[1] if declared else ""
+        if label and (told := codec(label)):
+            # A meta that could be read as ASCII cannot be UTF-16: UTF-8 is meant.
+            return "utf-8" if told.startswith("utf-16") else told
+    return None
 
 
 def decode(body: bytes, content_type: str = "") -> tuple[str, str]:

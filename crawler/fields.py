@@ -5,11 +5,17 @@ only for the pages of a site that has such fields. Every other page costs it not
 """
 
 import re
+import warnings
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from bs4 import Tag
+    from bs4 import BeautifulSoup, Tag
+
+_MAX_MARKUP = 2_000_000  # characters in which fields are looked for; BeautifulSoup takes a second for them
+_MAX_VALUES = 1_000  # of a field
+_MAX_TEXT = 1_000_000  # characters of all fields of a page
 
 Value = str | list[str] | None
 
@@ -42,17 +48,35 @@ class Selector(NamedTuple):
 def extract(body: bytes, encoding: str, selectors: Mapping[str, Selector]) -> dict[str, Value]:
     """The values of the fields in an HTML document: a string, a list where all matches are wanted, None if absent.
 
-    Whitespace is collapsed. Raises nothing that the parser does not: callers guard the page.
+    Whitespace is collapsed. Of matches within matches, which repeat each other's text, come at most so many. Raises
+    nothing that the parser does not: callers guard the page.
     """
-    from bs4 import BeautifulSoup
+    from crawler.tree import tree_of
 
-    soup = BeautifulSoup(body.decode(encoding, "replace"), "html.parser")
+    # What the browser-grade parser makes of the document is well-formed. Python's own parser and BeautifulSoup take
+    # time that grows with the square of what is not.
+    tree, _ = tree_of(body.decode(encoding, "replace").encode("utf-8", "replace"))
+    soup = _beautiful_soup()((tree.html or "")[:_MAX_MARKUP], "html.parser")
+    left = _MAX_TEXT
     values: dict[str, Value] = {}
     for name, selector in selectors.items():
-        nodes = soup.select(selector.css, limit=0 if selector.many else 1)
-        found = [value for node in nodes if (value := _value(node, selector.attribute)) is not None]
+        found = []
+        for node in soup.select(selector.css, limit=_MAX_VALUES if selector.many else 1):
+            value = _value(node, selector.attribute) if left > 0 else None
+            if value is not None:
+                left -= len(value)
+                found.append(value)
         values[name] = found if selector.many else (found[0] if found else None)
     return values
+
+
+@lru_cache(maxsize=1)
+def _beautiful_soup() -> "type[BeautifulSoup]":
+    import bs4
+
+    # That a page looks like a URL, or like XML, is nothing that whoever crawls it could change.
+    warnings.filterwarnings("ignore", category=bs4.UnusualUsageWarning)
+    return bs4.BeautifulSoup
 
 
 def _value(node: "Tag", attribute: str) -> str | None:

@@ -102,9 +102,10 @@ def parse(
 
 
 def _plain(text: str, url: str, encoding: str) -> Page:
-    words = words_of(text.replace("\0", " "))
+    text = text.replace("\0", " ")
+    words = words_of(text)
     first_line = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    title = first_line[:100].replace("\0", " ") or _name_of(url)
+    title = words_of(first_line[:100]) or _name_of(url)
     return Page(url, title, (Section(0, "", "", words),) if words else (), encoding=encoding)
 
 

@@ -174,6 +174,8 @@ class Visitor:
         if page.refresh and page.refresh != url and follow:  # nobody sees the page itself
             return self._sent_on(task, reply, page.refresh, PAGE_REDIRECT)
         edges = tuple(self._outlinks.of_page(page, task.url.redirects, follow=follow))
+        if self._config.drop_tracking:
+            edges = tuple(dict.fromkeys(edges))  # only tracking told some of them apart
         # What is at no hop from a page, its canonical URL, is behind it as a redirect's target is.
         task = task._replace(url=task.url._replace(redirects=task.url.redirects + PAGE_REDIRECT - 1))
         if refused := unwanted(asked, _now()):

@@ -63,6 +63,27 @@ def test_spellings_of_the_meta_element(meta: bytes) -> None:
     assert encoding_of(b"<!doctype html><head>" + meta) == "koi8-r"
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(b"<!-- <meta charset=koi8-r> --><meta charset=utf-8>", id="in a comment"),
+        pytest.param(
+            b"<meta name=description content='say charset=koi8-r'><meta charset=utf-8>", id="in a description"
+        ),
+        pytest.param(b"<meta charset=klingon><meta charset=utf-8>", id="unknown"),
+        pytest.param(b"<meta data-charset=koi8-r><meta charset=utf-8>", id="another attribute"),
+        pytest.param(b"<metadata charset=koi8-r><meta charset=utf-8>", id="another element"),
+        pytest.param(b"<!-- <meta charset=koi8-r>", id="in a comment without end"),
+        pytest.param(b"<meta charset=" + b"x" * 500 + b">", id="endless"),
+        pytest.param("<meta charset=kö\x00i>".encode("latin-1", "replace"), id="no label at all"),
+    ],
+)
+def test_what_only_looks_like_a_declaration_is_none(head: bytes) -> None:
+    """What a page says about encodings is not taken for what it says of its own."""
+    assert encoding_of(head + "<p>é".encode()) in ("utf-8", "cp1252")
+    assert encoding_of(head.replace(b"\xf6", b"o") + "<p>é".encode()) == "utf-8"
+
+
 def test_a_meta_element_deep_in_the_page_is_not_looked_for() -> None:
     """Browsers look through the first 1024 bytes only."""
     assert encoding_of(b" " * 1024 + b"<meta charset=koi8-r>") == "utf-8"

@@ -50,6 +50,14 @@ def test_why(say: Callable[..., Said], site: Site) -> None:
     assert len(err.splitlines()) == 2
 
 
+def test_a_search_of_an_index_without_a_page(site: Site, db: Path, run: Callable[..., Report], capsys: Any) -> None:
+    """That nothing was indexed is told from that nothing matches."""
+    site.robots("User-agent: *\nDisallow: /\n")
+    run()
+    assert command(["search", "zebra", "--db", str(db)]) == 1
+    assert "holds no page yet" in capsys.readouterr().err
+
+
 def test_status(say: Callable[..., Said], db: Path) -> None:
     """Text or JSON; 3 without an index."""
     code, out, _ = say("status")

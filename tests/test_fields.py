@@ -1,10 +1,14 @@
 """Fields of a person's own, picked from pages by CSS selectors."""
 
 import json
+import resource
+import subprocess
+import sys
 
 import pytest
 
 from crawler.fields import Selector, Value, extract
+from tests.test_tree import bombs
 
 PAGE = b"""<html><head><meta name=author content=" Ada
   Lovelace "></head><body>
@@ -112,7 +116,31 @@ def test_values_of_hostile_pages_can_be_stored(body: bytes, written: str) -> Non
     assert json.loads(json.dumps(value, ensure_ascii=False).encode()) == value
 
 
+def test_fields_of_pages_made_to_be_slow() -> None:
+    """Whatever a page is made of, its fields are picked soon; matches within matches come at most a thousand times."""
+    child = subprocess.run([sys.executable, "-m", "tests.test_fields"], capture_output=True, text=True, timeout=300)
+    done = child.stdout.splitlines()
+    names = [*bombs(1)][::3]
+    assert done == names, f"stopped at {names[len(done) : len(done) + 1]}: {child.stderr[-500:]}"
+    assert child.stderr == ""
+
+
+@pytest.mark.parametrize("body", [b"http://example.org/", b"<?xml version='1.0'?><h1>x</h1>"])
+def test_nothing_is_said_of_strange_pages(body: bytes, recwarn: pytest.WarningsRecorder) -> None:
+    """That a page looks like a URL or like XML is nobody's business."""
+    pick("h1", body=body)
+    assert list(recwarn) == []
+
+
 @pytest.mark.parametrize("body", [b"", b"<", b"<p", b"<!", b"<![CDATA[", b"</p>", b"\0", b"<p>" * 200])
 def test_broken_pages_have_no_fields(body: bytes) -> None:
     """What is hardly a page has no fields, and raises nothing."""
     assert pick("h1", body=body) is None
+
+
+if __name__ == "__main__":  # in a process of its own, of at most a minute of CPU for all
+    resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+    for name, bomb in [*bombs(20_000).items()][::3]:
+        found = extract(b"<h1>Early</h1>" + bomb, "utf-8", {"one": Selector("h1"), "all": Selector("p", many=True)})
+        assert str(found["one"]).startswith("Early"), found["one"]
+        print(name, flush=True)
