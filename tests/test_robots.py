@@ -286,6 +286,7 @@ def test_octets_that_are_no_utf_8_are_octets_of_a_path() -> None:
             True,
         ]
     assert rules(made.text).text == made.text
+    assert rules(b"User-agent: *\n\0Disallow: /a\0b\n").text == "User-agent: *\n Disallow: /a b\n"
 
 
 @pytest.mark.parametrize(
@@ -380,6 +381,12 @@ def test_crawl_delay_is_a_group_s_own() -> None:
 def test_without_rules_there_is_no_delay(status: int | None) -> None:
     """Who has no rules asks no delay."""
     assert Rules.from_reply(status, b"User-agent: *\nCrawl-delay: 5").delay("crawler") == 0.0
+
+
+def test_a_crawl_delay_belongs_to_the_names_right_before_it() -> None:
+    """It ends no list of names, and yet it is not asked of those that come later."""
+    made = rules("User-agent: a\nCrawl-delay: 1\nUser-agent: b\nUser-agent: c\nCrawl-delay: 9\n")
+    assert [made.delay(name) for name in ("a", "b", "c")] == [1.0, 9.0, 9.0]
 
 
 def test_a_delay_that_is_cut_is_told() -> None:
