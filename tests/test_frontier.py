@@ -272,10 +272,11 @@ def test_a_clock_that_moves_within_a_decision_does_no_harm() -> None:
         made.settle([task.url.id], [], 0, 0)
 
 
-def test_a_host_that_was_not_asked_for_anything_does_not_rest() -> None:
-    """A URL that robots.txt refused costs no delay."""
+@pytest.mark.parametrize("slots", [1, 2])
+def test_a_host_that_was_not_asked_for_anything_does_not_rest(slots: int) -> None:
+    """A URL that robots.txt refused costs no delay, whatever the slots."""
     clock = Clock()
-    made = frontier(urls("a.test", 3), delay=10.0, clock=clock)
+    made = frontier(urls("a.test", 3), slots=slots, delay=10.0, clock=clock)
     robots = made.take()
     assert robots is not None
     made.give_back(robots, GOOD, ALLOW)
@@ -392,10 +393,13 @@ def test_requests_to_a_host_begin_a_delay_apart_whatever_its_slots() -> None:
     assert rests(made) == 5.0
 
 
-def test_a_host_that_keeps_failing_is_given_up_without_more_requests() -> None:
+@pytest.mark.parametrize("slots", [1, 2])
+def test_a_host_that_keeps_failing_is_given_up_without_more_requests(slots: int) -> None:
     """After so many troubles in a row, what waits of it is refused at once for the same passing reason: it ends."""
     clock = Clock()
-    made = frontier(urls("a.test", 100), clock=clock)
+    made = frontier(urls("a.test", 100), slots=slots, delay=1.0, clock=clock)
+    made.give_back(take_robots(made), GOOD, ALLOW)
+    clock.now += 1
     task = take(made)
     times = []
     for _ in range(GIVEN_UP):

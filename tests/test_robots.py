@@ -275,10 +275,19 @@ def test_utf_16_is_read(encoding: str) -> None:
     assert [made.allows("crawler", SITE + path) for path in ("/foo/%E3%83%84", "/foo/x")] == [False, True]
 
 
+def test_what_was_kept_as_text_is_not_cut_again() -> None:
+    """Text can be longer than the bytes that it was made of; the last rule still holds a day later."""
+    body = b"User-agent: *\n# " + b"\xe9" * 400_000 + b"\nDisallow: /last\n"
+    made = rules(body)
+    for one in (made, Rules.from_reply(200, made.text)):
+        assert not one.allows("crawler", f"{SITE}/last")
+        assert one.notes("crawler") == ""
+
+
 def test_octets_that_are_no_utf_8_are_octets_of_a_path() -> None:
     """A file in Latin-1 names paths in Latin-1, and the rules are the same after they were kept as text."""
     made = rules(b"User-agent: *\nDisallow: /caf\xe9\nDisallow: /\xff\xfe\n")
-    for one in (made, rules(made.text)):
+    for one in (made, rules(made.text), Rules.from_reply(200, made.text)):
         assert [one.allows("crawler", SITE + path) for path in ("/caf%E9", "/caf%C3%A9", "/%FF%fe", "/caf")] == [
             False,
             True,
