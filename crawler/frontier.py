@@ -62,7 +62,7 @@ class _Host:
     """One host: its URLs by depth, who uses it, when it may be used again. Touched under the frontier's lock only."""
 
     __slots__ = (
-        "again", "asked", "asking", "in_use", "last", "name", "offered", "queue", "ready_at", "rested_at", "rules",
+        "again", "asked", "asking", "in_use", "last", "name", "offered_at", "queue", "ready_at", "rested_at", "rules",
         "slots", "tempo", "vain_since",
     )  # fmt: skip
 
@@ -80,7 +80,7 @@ class _Host:
         self.asking = False  # for robots.txt; nothing else is taken from this host meanwhile
         self.asked = 0  # times in vain
         self.vain_since = 0.0
-        self.offered = False  # stands in one of the two heaps
+        self.offered_at: float | None = None  # for when it stands in one of the two heaps: 0 for now
 
     def rules_for(self, url: str, now: float) -> Rules | None:
         """None when its robots.txt has to be asked for first."""
@@ -290,11 +290,14 @@ class Frontier:
 
         `now` is the caller's: two readings of the clock in one decision could disagree for ever.
         """
-        if host.offered or host.asking or host.in_use >= host.slots or (url := host.next_url) is None:
+        if host.asking or host.in_use >= host.slots or (url := host.next_url) is None:
             return
-        host.offered = True
-        if host.ready_at > now:
-            heapq.heappush(self._resting, (host.ready_at, next(self._turns), host))
+        ready_at = host.ready_at if host.ready_at > now else 0.0
+        if host.offered_at is not None and host.offered_at <= ready_at:
+            return  # when it is taken from there, it is seen that it rests longer
+        host.offered_at = ready_at
+        if ready_at:
+            heapq.heappush(self._resting, (ready_at, next(self._turns), host))
         else:
             heapq.heappush(self._ready, (url.depth, next(self._turns), host))
 
@@ -331,16 +334,17 @@ class Frontier:
     def _wake(self, now: float) -> None:
         """Moves what has rested long enough to where it can be taken."""
         while self._resting and self._resting[0][0] <= now:
-            host = heapq.heappop(self._resting)[2]
-            host.offered = False
-            self._offer(host, now)
+            time_, _, host = heapq.heappop(self._resting)
+            if host.offered_at == time_:  # else it was put on offer for a sooner time meanwhile
+                host.offered_at = None
+                self._offer(host, now)
 
     def _next(self, now: float) -> Task | None:
         if self._pages_left is not None and self._in_flight >= self._pages_left:
             return None  # each of those in flight may be a page
         while self._ready:
             host = heapq.heappop(self._ready)[2]
-            host.offered = False
+            host.offered_at = None
             url = host.next_url
             if url is None or host.ready_at > now or host.in_use >= host.slots:  # changed since it was put on offer
                 self._offer(host, now)

@@ -18,6 +18,8 @@ DAY: Final = 86_400.0  # seconds that a copy is good for (RFC 9309 §2.4)
 OLDEST: Final = 30 * DAY  # seconds for which it stands in for one that cannot be had (RFC 9309 §2.3.1.4)
 _SOON: Final = 3600.0  # seconds after which it is asked for again when it could not be had
 
+_MAX_USAGE: Final = 10_000  # characters; who says more has nothing to say
+
 Get = Callable[[str, int], Response]
 
 
@@ -71,7 +73,7 @@ def _fetched(get: Get, home: str, config: Config) -> tuple[Rules, RobotsReply, A
         notes = rules.reason or rules.notes(config.user_agent)
         if reply.location is not None:
             notes = f"it redirects more than {MAX_REDIRECTS} times: taken as none"
-        usage = "\n".join(rules.usages(config.user_agent))
+        usage = "\n".join(rules.usages(config.user_agent))[:_MAX_USAGE]
         return rules, RobotsReply(home, reply.status, rules.text, notes, _now(), usage), answer_to(reply)
     except FetchError as error:
         rules = Rules.from_reply(None, detail=error.detail, code=error.reason)
@@ -83,7 +85,7 @@ def _fetched(get: Get, home: str, config: Config) -> tuple[Rules, RobotsReply, A
 
 
 def _remembered(known: RobotsReply, config: Config) -> Rules:
-    return Rules.from_reply(known.status, known.text.encode(), known.detail, strict=config.robots_strict)
+    return Rules.from_reply(known.status, known.text, known.detail, strict=config.robots_strict)
 
 
 def _is_failure(rules: Rules) -> bool:

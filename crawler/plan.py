@@ -5,12 +5,13 @@ from typing import Any, Final
 
 from crawler.access import Access
 from crawler.config import Config
+from crawler.frontier import Permit
 from crawler.pipeline import no_seed, pace_of
-from crawler.robots import Rules
 from crawler.urls import Scope, host, normalize, origin
 from crawler.visit import Visitor
 
-_SITEMAPS: Final = 5  # that are looked into for a seed; where there are more, it is told that there are
+_SITEMAPS: Final = 5  # of an origin that are looked into; where there are more, it is told that there are
+_PATIENCE: Final = 10.0  # seconds of pauses after which no more are looked into
 
 
 def preview(config: Config) -> dict[str, Any]:
@@ -24,24 +25,29 @@ def preview(config: Config) -> dict[str, Any]:
     scope = Scope(config.scope, config.seeds, config.include, config.exclude)
     visitor = Visitor(config, scope, Access(config))
     try:
-        seeds = [_seed(config, visitor, seed) for seed in config.seeds]
+        permits = {home: visitor.robots(home).permit for home in dict.fromkeys(map(origin, config.seeds))}
+        told = {home: _told(config, visitor, home, permit) for home, permit in permits.items()}
     finally:
         visitor.close()
+    seeds = [{"url": seed, "robots": _verdict(config, seed, permits)} | told[origin(seed)] for seed in config.seeds]
     return {"seeds": seeds, "scope": config.scope, "depth": config.depth, "db": config.db}
 
 
-def _seed(config: Config, visitor: Visitor, seed: str) -> dict[str, Any]:
-    asked = visitor.robots(origin(seed))
-    rules, agent = asked.permit.rules, config.user_agent
-    slots, least, *_ = pace_of(config)(host(seed))
-    delay = max(least, asked.permit.delay)
-    allowed = rules.allows(agent, seed)
-    listed, more = _listed(visitor, rules, agent, seed, delay) if allowed else (0, False)
+def _verdict(config: Config, seed: str, permits: dict[str, Permit]) -> str:
+    rules = permits[origin(seed)].rules
+    if rules.allows(config.user_agent, seed):
+        return "allowed by robots.txt"
+    return rules.reason or "refused by robots.txt"
+
+
+def _told(config: Config, visitor: Visitor, home: str, permit: Permit) -> dict[str, Any]:
+    """What holds for all of an origin."""
+    slots, least, *_ = pace_of(config)(host(home + "/"))
+    delay = max(least, permit.delay)
+    listed, more = _listed(config, visitor, home, permit, delay)
     return {
-        "url": seed,
-        "robots": "allowed by robots.txt" if allowed else rules.reason or "refused by robots.txt",
-        "notes": rules.notes(agent),
-        "usage": list(rules.usages(agent)),
+        "notes": permit.rules.notes(config.user_agent),
+        "usage": list(permit.rules.usages(config.user_agent)),
         "pace": f"{slots} at a time, {delay:g} s between two requests",
         "slots": slots,
         "delay": delay,
@@ -52,15 +58,14 @@ def _seed(config: Config, visitor: Visitor, seed: str) -> dict[str, Any]:
     }
 
 
-def _listed(visitor: Visitor, rules: Rules, agent: str, seed: str, delay: float) -> tuple[int, bool]:
-    """How many URLs the sitemaps list that robots.txt names, and whether some were left out."""
-    home = origin(seed)
-    waiting = [normalize(url, home + "/") for url in rules.sitemaps]
+def _listed(config: Config, visitor: Visitor, home: str, permit: Permit, delay: float) -> tuple[int, bool]:
+    """How many URLs the sitemaps list that robots.txt names, and whether some sitemaps were left out."""
+    waiting = [normalize(url, home + "/") for url in permit.rules.sitemaps]
     asked: set[str] = set()
     pages: set[str] = set()
-    while waiting and len(asked) < _SITEMAPS:
+    while waiting and len(asked) < _SITEMAPS and len(asked) * delay < _PATIENCE:
         url = waiting.pop(0)
-        if url is None or url in asked or origin(url) != home or not rules.allows(agent, url):
+        if url is None or url in asked or origin(url) != home or not permit.rules.allows(config.user_agent, url):
             continue
         asked.add(url)
         threading.Event().wait(delay)

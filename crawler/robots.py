@@ -144,17 +144,18 @@ class Rules:
 
     @classmethod
     def from_reply(
-        cls, status: int | None, body: bytes = b"", detail: str = "", code: str = "", *, strict: bool = False
+        cls, status: int | None, body: bytes | str = b"", detail: str = "", code: str = "", *, strict: bool = False
     ) -> "Rules":
-        """Rules from an HTTP status and the body; `status` None means that no reply came: `detail` and `code` say why.
+        """Rules from an HTTP status and the body, or the `text` of such. `status` None means that no reply came:
+        `detail` and `code` say why.
 
         RFC 9309 §2.3.1: 2xx is parsed, 4xx allows everything, and so does a redirect, which is what is left after too
         many of them; 5xx and unreachable refuse everything. 429 counts as a server error: it says "not now", not "no
         rules here". `strict` refuses everything for 401 and 403, too.
         """
         if status is not None and 200 <= status < 300:
-            text = _decoded(body[:MAX_BYTES])
-            is_cut = len(body) > MAX_BYTES
+            is_cut = isinstance(body, bytes) and len(body) > MAX_BYTES
+            text = body if isinstance(body, str) else _decoded(body[:MAX_BYTES])
             if is_cut:  # what is left of the last line could mean anything
                 text = text[: max(text.rfind("\n"), text.rfind("\r")) + 1]
             is_page = text.lstrip()[:1] == "<"  # an HTML page in place of robots.txt: no rules

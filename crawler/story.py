@@ -336,7 +336,7 @@ def _robots(connection: sqlite3.Connection, url: str, agent: str, strict: bool) 
     status, detail, text, at = row
     if status is None and detail == "not asked for":
         return Ruling(True, "not asked for, by obey_robots = false")
-    rules = Rules.from_reply(status, (text or "").encode(), detail or "", strict=strict)
+    rules = Rules.from_reply(status, text or "", detail or "", strict=strict)
     allowed, line = rules.allows(agent, url), rules.line(agent, url)
     if line is not None:
         rule = f"line {line.number}: {line.text}"

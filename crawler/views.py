@@ -20,7 +20,7 @@ def plan(made: Mapping[str, Any]) -> str:
     for seed in made["seeds"]:
         lines.append(f"{seed['url']}: {seed['robots']}; {seed['pace']}")
         lines += [f"  its robots.txt: {seed['notes']}"] if seed["notes"] else []
-        lines += [f"  of the use of its pages it says: {', '.join(seed['usage'])}"] if seed["usage"] else []
+        lines += [f"  of the use of its pages it says: {', '.join(seed['usage'][:5])}"] if seed["usage"] else []
         if rate := seed["pages_per_minute"]:
             lines.append(f"  at most {rate:.3g} pages a minute: 1,000 pages take {_while(1000 / rate)} or longer")
         else:

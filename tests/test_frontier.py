@@ -44,7 +44,7 @@ def take(made: Frontier) -> Task:
         assert task is not None
         if not task.is_robots:
             return task
-        made.give_back(task, GOOD, ALLOW)
+        made.give_back(task, GOOD, ALLOW._replace(rules=Rules.from_reply(404)))
 
 
 def test_a_host_is_asked_for_robots_first_and_is_off_offer_until_it_answers() -> None:
@@ -285,10 +285,11 @@ def test_a_clock_that_moves_within_a_decision_does_no_harm() -> None:
         made.settle([task.url.id], [], 0, 0)
 
 
-def test_a_host_that_was_not_asked_for_anything_does_not_rest() -> None:
-    """A URL that robots.txt refused costs no delay."""
+@pytest.mark.parametrize("slots", [1, 2])
+def test_a_host_that_was_not_asked_for_anything_does_not_rest(slots: int) -> None:
+    """A URL that robots.txt refused costs no delay, whatever the slots."""
     clock = Clock()
-    made = frontier(urls("a.test", 3), delay=10.0, clock=clock)
+    made = frontier(urls("a.test", 3), slots=slots, delay=10.0, clock=clock)
     robots = made.take()
     assert robots is not None
     made.give_back(robots, GOOD, ALLOW)
@@ -368,10 +369,50 @@ def test_a_parked_host_is_tried_from_the_other_end() -> None:
     assert sorted(fetched) == [*range(1, 11), *range(61, 101)]
 
 
-def test_a_host_that_keeps_failing_is_given_up_without_more_requests() -> None:
+def test_a_url_goes_by_the_rules_of_its_own_origin() -> None:
+    """Also when it is taken from the other end of a parked host: http and https have a robots.txt each."""
+    clock = Clock()
+    secure = [Queued(n, f"https://a.test/{n}", 0 if n == 50 else 2, 0) for n in range(50, 60)]
+    made = frontier([*urls("a.test", 10), *secure], clock=clock)
+    rules = {}
+    for _ in range(2):
+        robots = take_robots(made)
+        rules[robots.url.url] = Rules.from_reply(404)
+        made.give_back(robots, GOOD, Permit(rules[robots.url.url]))
+        task = take(made)
+        made.give_back(task, GOOD)
+    for _ in range(PARKED):
+        task = take(made)
+        assert task.rules is rules["http://a.test/robots.txt"]
+        trouble(made, task)
+        clock.now += 100
+    task = take(made)
+    assert task.url.url.startswith("https://a.test/")
+    assert task.rules is rules["https://a.test/robots.txt"]
+
+
+def test_requests_to_a_host_begin_a_delay_apart_whatever_its_slots() -> None:
+    """One that was not made, as its URL was refused, shortens no pause after one that was."""
+    clock = Clock()
+    made = frontier(urls("a.test", 9), slots=4, delay=10.0, clock=clock)
+    made.give_back(take_robots(made), GOOD, ALLOW)
+    tasks = []
+    for _ in range(3):
+        clock.now += 10
+        tasks.append(take(made))
+    clock.now += 5
+    made.give_back(tasks[1])
+    made.settle([task.url.id for task in tasks], [], 0, 0)
+    assert rests(made) == 5.0
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_a_host_that_keeps_failing_is_given_up_without_more_requests(slots: int) -> None:
     """After so many troubles in a row, what waits of it is refused at once for the same passing reason: it ends."""
     clock = Clock()
-    made = frontier(urls("a.test", 100), clock=clock)
+    made = frontier(urls("a.test", 100), slots=slots, delay=1.0, clock=clock)
+    made.give_back(take_robots(made), GOOD, ALLOW)
+    clock.now += 1
     task = take(made)
     times = []
     for _ in range(GIVEN_UP):

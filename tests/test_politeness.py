@@ -285,6 +285,20 @@ def test_six_redirects_are_no_robots_txt(site: Site, db: Path, run: Run) -> None
     assert "more than 5 times" in why(site.url(), db=db).robots.rule
 
 
+def test_rules_of_another_host_hold_for_the_one_that_was_asked(site: Site, db: Path, run: Run) -> None:
+    """Redirects are followed across hosts, and the rules are those of the first (RFC 9309 §2.3.1.2)."""
+    other = Site()
+    other.page("/a")
+    other.raw("/rules", b"User-agent: *\nDisallow: /a\n", Content_Type="text/plain")
+    site.redirect("/robots.txt", other.url("/rules"))
+    site.page("/", links=["/a", other.url("/a")])
+    site.page("/a")
+    run(scope="any", allow_private=True)
+    other.close()
+    assert states(db, site)["/a"] == "skipped robots"
+    assert rows(db, f"SELECT state FROM urls WHERE url = '{other.url('/a')}'") == ["done"]
+
+
 def test_a_huge_robots_txt_is_read_as_far_as_it_goes(site: Site, db: Path, run: Run) -> None:
     """Of 10 MiB the first 500 KiB hold, and that there was more is told."""
     site.page("/", links=["/early", "/late"])
@@ -335,19 +349,19 @@ def test_strict_and_usage(site: Site, db: Path, run: Run) -> None:
 
 def test_a_preview_tells_the_pace_and_how_long_it_takes(site: Site) -> None:
     """What robots.txt says, the pace that follows, and what that comes to; sitemaps that it names are counted."""
-    site.robots(
-        "User-agent: *\nCrawl-delay: 60\nDisallow: /secret\nContent-Usage: / train-ai=n\n"
-        f"Sitemap: {site.url('/s.xml')}\nSitemap: https://elsewhere.invalid/s.xml\n"
-    )
+    site.robots("User-agent: *\nCrawl-delay: 60\nDisallow: /secret\nContent-Usage: / train-ai=n\n")
     site.page("/")
     entries = "".join(f"<url><loc>{site.url(f'/{number}')}</loc></url>" for number in range(7))
     site.raw("/s.xml", f"<urlset>{entries}</urlset>".encode(), Content_Type="application/xml")
-    made = preview(Config(seeds=(site.url("/secret"),)))["seeds"][0]
+    asked = preview(Config(seeds=(site.url("/secret"), site.url())))["seeds"]
+    assert [len(asked), len(site.requests("/robots.txt"))] == [2, 1]
+    made = asked[0]
     assert (made["robots"], made["delay"], made["pages_per_minute"]) == ("refused by robots.txt", 30.0, 2.0)
     assert made["notes"] == "its Crawl-delay of 60 s is kept as 30 s"
     assert made["usage"] == ["/ train-ai=n"]
     assert site.paths == []
-    site.robots(f"User-agent: *\nDisallow: /secret\nSitemap: {site.url('/s.xml')}\n")
+    named = f"Sitemap: {site.url('/s.xml')}\nSitemap: {site.url('/secret/s.xml')}\nSitemap: https://e.invalid/s.xml\n"
+    site.robots(f"User-agent: *\nDisallow: /secret\n{named}")
     made = preview(Config(seeds=(site.url(),)))["seeds"][0]
     assert (made["sitemap_urls"], made["more_sitemaps"], made["pages_per_minute"]) == (7, False, None)
     assert site.paths == ["/s.xml"]

@@ -275,10 +275,19 @@ def test_utf_16_is_read(encoding: str) -> None:
     assert [made.allows("crawler", SITE + path) for path in ("/foo/%E3%83%84", "/foo/x")] == [False, True]
 
 
+def test_what_was_kept_as_text_is_not_cut_again() -> None:
+    """Text can be longer than the bytes that it was made of; the last rule still holds a day later."""
+    body = b"User-agent: *\n# " + b"\xe9" * 400_000 + b"\nDisallow: /last\n"
+    made = rules(body)
+    for one in (made, Rules.from_reply(200, made.text)):
+        assert not one.allows("crawler", f"{SITE}/last")
+        assert one.notes("crawler") == ""
+
+
 def test_octets_that_are_no_utf_8_are_octets_of_a_path() -> None:
     """A file in Latin-1 names paths in Latin-1, and the rules are the same after they were kept as text."""
     made = rules(b"User-agent: *\nDisallow: /caf\xe9\nDisallow: /\xff\xfe\n")
-    for one in (made, rules(made.text)):
+    for one in (made, rules(made.text), Rules.from_reply(200, made.text)):
         assert [one.allows("crawler", SITE + path) for path in ("/caf%E9", "/caf%C3%A9", "/%FF%fe", "/caf")] == [
             False,
             True,
@@ -286,6 +295,7 @@ def test_octets_that_are_no_utf_8_are_octets_of_a_path() -> None:
             True,
         ]
     assert rules(made.text).text == made.text
+    assert rules(b"User-agent: *\n\0Disallow: /a\0b\n").text == "User-agent: *\n Disallow: /a b\n"
 
 
 @pytest.mark.parametrize(
@@ -380,6 +390,12 @@ def test_crawl_delay_is_a_group_s_own() -> None:
 def test_without_rules_there_is_no_delay(status: int | None) -> None:
     """Who has no rules asks no delay."""
     assert Rules.from_reply(status, b"User-agent: *\nCrawl-delay: 5").delay("crawler") == 0.0
+
+
+def test_a_crawl_delay_belongs_to_the_names_right_before_it() -> None:
+    """It ends no list of names, and yet it is not asked of those that come later."""
+    made = rules("User-agent: a\nCrawl-delay: 1\nUser-agent: b\nUser-agent: c\nCrawl-delay: 9\n")
+    assert [made.delay(name) for name in ("a", "b", "c")] == [1.0, 9.0, 9.0]
 
 
 def test_a_delay_that_is_cut_is_told() -> None:

@@ -14,7 +14,7 @@ from sqlite_utils import Database
 
 from crawler import IndexFileError, search
 from crawler.page import Link, Page, Section
-from crawler.store import Edge, Outcome, RobotsReply
+from crawler.store import Edge, HostPace, Outcome, RobotsReply
 from crawler.store.schema import APPLICATION_ID, VERSION, connect_writer
 from crawler.store.sqlite import SqliteStore
 
@@ -187,6 +187,40 @@ def test_robots_replies_are_kept_with_their_host(store: SqliteStore, db: Path) -
         200,
         "User-agent: *",
     )
+
+
+def test_what_is_known_of_hosts_outlives_a_run(store: SqliteStore, db: Path) -> None:
+    """A robots.txt comes back as it was kept; a host is as slow, and rests as long, as the slowest of its origins."""
+    reply = RobotsReply(
+        "https://h.test", 200, "User-agent: *\r\nDisallow: /ツ", "note", "2026-01-02T00:00:00Z", "/ a=n"
+    )
+    store.commit([], [HostPace("http://h.test", 2.0, 100.0), HostPace("http://h.test", 4.0, 0.0)])
+    store.commit([], [HostPace("https://h.test", 1.0, 60.0), reply, HostPace("http://fast.test:81", 0.0, 0.0)])
+    store.close()
+    again = SqliteStore(db)
+    assert again.hosts.robots("https://h.test") == reply
+    assert again.hosts.robots("http://h.test") is None  # its pace is known, its robots.txt is not
+    paces = again.hosts.paces()
+    assert set(paces) == {"h.test"}
+    assert paces["h.test"].slow == 4.0
+    assert 58 < paces["h.test"].rest <= 62
+    again.commit([], [HostPace("http://h.test", 0.0, 0.0), HostPace("https://h.test", 0.0, 0.0)])
+    assert again.hosts.paces() == {}
+    again.close()
+
+
+def test_hosts_of_an_older_file_can_be_slow_too(db: Path) -> None:
+    """A file of the first schema learns the pace of hosts, and keeps what it knew of their robots.txt."""
+    with sqlite3.connect(db) as old:
+        old.executescript((Path(__file__).parent / "data" / "schema-1.sql").read_text())
+        old.execute("INSERT INTO hosts VALUES ('http://h.test', 200, '', 'User-agent: *', '2026-01-01T00:00:00Z')")
+    old.close()
+    store = SqliteStore(db)
+    store.commit([], [HostPace("http://h.test", 4.0, 0.0)])
+    assert store.hosts.paces()["h.test"].slow == 4.0
+    known = store.hosts.robots("http://h.test")
+    assert known == RobotsReply("http://h.test", 200, "User-agent: *", "", "2026-01-01T00:00:00Z")
+    store.close()
 
 
 def test_hostile_text_does_not_cost_a_batch(store: SqliteStore, db: Path) -> None:
