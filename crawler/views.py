@@ -25,7 +25,10 @@ def story(told: Story) -> str:
         rows.append(("found", f"{told.found_at}, {_depth(told)}"))
         rows += [("path", " → ".join(told.path))] if len(told.path) > 1 else []
         rows += [("linked on", _several(told.mentioned_on, "page"))]
-        rows += [("", f"{m.url} “{m.text}”{' (nofollow)' if m.nofollow else ''}") for m in told.mentions]
+        rows += [
+            ("", f"{m.url}{f' “{m.text}”' if m.text else ''}{' (nofollow)' if m.nofollow else ''}")
+            for m in told.mentions
+        ]
     rows += [("scope", _ruling(told.scope, "in", "out")), ("robots", _ruling(told.robots, "allowed", "refused"))]
     if told.answer and (told.answer.status or told.state == "failed"):  # what was refused by a rule was not asked for
         rows += _answer(told.answer)
@@ -36,7 +39,9 @@ def story(told: Story) -> str:
 def _depth(told: Story) -> str:
     if told.depth is None:
         return "at no depth: no link to it is followed"
-    return f"at depth {told.depth}" if told.depth else "as a seed"
+    if told.depth or len(told.path) > 1:
+        return f"at depth {told.depth}"
+    return "by its usual name" if told.reason == "sitemap" else "as a seed"
 
 
 def _ruling(ruling: Ruling, yes: str, no: str) -> str:
