@@ -115,9 +115,11 @@ class Visitor:
         visited = self._visited(task)
         outcome = visited.outcome
         if task.url.sitemap and task.url.url in self._guesses and outcome.state in ("failed", "skipped"):
-            detail = ": ".join(filter(None, (outcome.reason, outcome.detail)))
-            missed = replace(outcome, state="skipped", reason="no-sitemap", detail=detail)
-            return visited if outcome.reason == "no-sitemap" else visited._replace(outcome=missed)
+            why = outcome.reason if outcome.reason != "no-sitemap" else ""
+            detail = ": ".join(filter(None, (why, outcome.detail)))
+            others = tuple(edge for edge in self._named(task) if edge.url != task.url.url)
+            missed = replace(outcome, state="skipped", reason="no-sitemap", detail=detail, edges=others)
+            return visited._replace(outcome=missed)
         return visited
 
     def _visited(self, task: Task) -> Visited:
@@ -129,12 +131,10 @@ class Visitor:
                         _outcome(task, _failed(task.rules.code), task.rules.code, task.rules.reason), requested=False
                     )
                 return Visited(_outcome(task, "skipped", "robots"), requested=False)
-            if not task.url.visits and (trap := self._traps.verdict(task.url.url)):
-                return Visited(_outcome(task, "skipped", "trap-shape", trap), requested=False)
-            if task.url.sitemap and self._config.sitemaps:
-                return self._of_sitemap(task)
+            if (outcome := self._unasked(task)) is not None:
+                return Visited(outcome, requested=False)
             validators = task.url.etag, task.url.last_modified
-            return self._judged(task, self._fetcher.get(task.url.url, validators=validators), any(validators))
+            return self._judged(task, self._fetched(task), any(validators))
         except FetchError as error:
             again = _backoff(task.attempts) if error.transient else None
             return Visited(_outcome(task, _failed(error.reason), error.reason, error.detail), again)
@@ -142,6 +142,32 @@ class Visitor:
             return Visited(_outcome(task, "failed", "parse-error", str(error)))
         except Exception as error:  # noqa: BLE001
             return Visited(_outcome(task, "failed", "internal-error", repr(error)[:500]))
+
+    def _unasked(self, task: Task) -> Outcome | None:
+        """The outcome of a URL that need not be asked for: it is in a trap, or robots.txt names other sitemaps."""
+        url = task.url.url
+        if not task.url.visits and (trap := self._traps.verdict(url)):
+            return _outcome(task, "skipped", "trap-shape", trap)
+        named = self._named(task)
+        if named and url not in {edge.url for edge in named}:
+            return _outcome(task, "done", "sitemap", "robots.txt names others", edges=named)
+        return None
+
+    def _is_sitemap(self, task: Task) -> bool:
+        """Whether robots.txt or an index calls it a sitemap, or it may be one by its usual name."""
+        return bool(task.url.sitemap) and self._config.sitemaps
+
+    def _named(self, task: Task) -> tuple[Edge, ...]:
+        """The sitemaps that robots.txt names, if the task is to look for those of its origin."""
+        assert task.rules is not None
+        is_guess = self._is_sitemap(task) and task.url.url in self._guesses
+        return self._outlinks.of_robots(origin(task.url.url), task.rules.sitemaps) if is_guess else ()
+
+    def _fetched(self, task: Task) -> Response:
+        """The reply for a URL. Raises FetchError."""
+        if self._is_sitemap(task):
+            return self._fetcher.get(task.url.url, max_size=sitemap.MAX_BYTES, any_type=True)
+        return self._fetcher.get(task.url.url, validators=(task.url.etag, task.url.last_modified))
 
     def _judged(self, task: Task, reply: Response, conditional: bool) -> Visited:
         if reply.status == 304 and conditional:
@@ -151,7 +177,7 @@ class Visitor:
         if not 200 <= reply.status < 300:
             again = _retry_after(reply, task.attempts) if reply.status in _TRY_AGAIN else None
             return Visited(_outcome(task, "failed", f"http-{reply.status}", reply=reply), again)
-        if reply.kind == "xml":
+        if reply.kind == "xml" or self._is_sitemap(task):
             return Visited(self._listed(task, reply))
         if reply.kind == "other":
             return Visited(_outcome(task, "skipped", "content-type", reply.content_type[:200], reply))
@@ -248,24 +274,6 @@ class Visitor:
         outcome = _outcome(task, "done", "redirect", detail, reply, edges=edges)
         return replace(outcome, redirects=task.url.redirects + counts_as - 1)
 
-    def _of_sitemap(self, task: Task) -> Visited:
-        """Visits what robots.txt or an index calls a sitemap, or what may be one by its usual name."""
-        url = task.url.url
-        assert task.rules is not None
-        named = self._outlinks.of_robots(origin(url), task.rules.sitemaps) if url in self._guesses else ()
-        others = tuple(edge for edge in named if edge.url != url)
-        if others and len(others) == len(named):
-            outcome = _outcome(task, "done", "sitemap", "robots.txt names others", edges=others)
-            return Visited(outcome, requested=False)
-        reply = self._fetcher.get(url, max_size=sitemap.MAX_BYTES, any_type=True)
-        if reply.location is not None or not 200 <= reply.status < 300:
-            visited = self._judged(task, reply, conditional=False)
-        else:
-            visited = Visited(self._listed(task, reply))
-        if others:
-            return visited._replace(outcome=replace(visited.outcome, edges=others + visited.outcome.edges))
-        return visited
-
     def _listed(self, task: Task, reply: Response) -> Outcome:
         """The outcome of a sitemap or a feed: edges, and no page."""
         url, follow = task.url.url, "nofollow" not in self._asked(reply)
@@ -278,6 +286,7 @@ class Visitor:
             found = parse_sitemap(body, url)
             nesting = task.url.redirects
             edges = tuple(self._outlinks.of_sitemap(found, url, task.url.sitemap, nesting, follow=follow))
+            edges += tuple(edge for edge in self._named(task) if edge.url != url)
             if edges:
                 outcome = _outcome(task, "done", "sitemap", _listing(len(edges), reply), reply, edges=edges)
                 return replace(outcome, modified=tuple(said for said in found.pages if said[1]))
