@@ -19,6 +19,7 @@ from crawler.urls import origin
 
 _SUSPICIOUS: Final = 3  # pages of an origin with the very same text
 _MOST_TEXTS: Final = 1_000  # of an origin that are counted
+_MOST_ORIGINS: Final = 1_000
 _NOT_FOUND: Final = re.compile(
     r"\b404\b|not found|no such page|(?:can ?not|could not|couldn.t|can.t) (?:be found|find)|(?:does not|doesn.t) exist"
     r"|no longer (?:exists|available)|nicht gefunden|existiert nicht|introuvable|n.existe pas|no encontrad|no existe"
@@ -41,9 +42,12 @@ class Probes:
         if _NOT_FOUND.search(page.title) or _NOT_FOUND.search(heading):
             return True
         with self._lock:
-            texts = self._texts.setdefault(origin(page.url), Counter())
+            home = origin(page.url)
+            texts = self._texts.setdefault(home, Counter())
             if len(texts) >= _MOST_TEXTS:
                 texts.clear()
+            if len(self._texts) > _MOST_ORIGINS:
+                self._texts = {home: texts}
             texts[text_hash] += 1
             return texts[text_hash] >= _SUSPICIOUS
 

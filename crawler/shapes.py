@@ -12,9 +12,9 @@ from crawler.urls import host
 
 # Of so many URLs of one shape, all have their turn in the order of their depth; of so many of one path, whatever their
 # parameters; of so many of one folder at the top of a site, whatever they are.
-STEP: Final = 8
-_STEP_OF_PATH: Final = 16
-_STEP_OF_FOLDER: Final = 64
+STEP: Final = 4
+_STEP_OF_PATH: Final = 8
+_STEP_OF_FOLDER: Final = 32
 _MOST_SHAPES: Final = 100_000  # that are counted; then those with few URLs are forgotten
 
 _VARIED: Final = re.compile(r"(?=[a-f-]{0,40}\d)[0-9a-f-]{8,}|\d+", re.I)  # a hexadecimal id or a date, or a number
@@ -39,7 +39,7 @@ def shape(url: str) -> str:
     *folders, last = _VARIED.sub("#", path).split("/")
     parts = [*folders, _SLUG.sub("~", last)]
     if len(set(parts)) < len(parts):
-        parts = sorted(set(parts))
+        parts = sorted(set(parts) - {""})
     keys = sorted({_VARIED.sub("#", pair.partition("=")[0]) for pair in query.split("&")}) if mark else ()
     return f"{name}/{'/'.join(parts)}{mark}{'&'.join(keys)}"
 
@@ -98,8 +98,8 @@ class Crowds:
             crowd = self._count(name) // STEP
             if mark:
                 crowd = max(crowd, self._count(path + "?*") // _STEP_OF_PATH)
-            if path.count("/") > 1:
-                crowd = max(crowd, self._count("/".join(path.split("/", 2)[:2]) + "/*") // _STEP_OF_FOLDER)
+            if url.count("/") > 3:
+                crowd = max(crowd, self._count("/".join(url.split("/", 4)[2:4]) + "/*") // _STEP_OF_FOLDER)
             if crowd:
                 later.append((id_, crowd))
         if len(self._found) > _MOST_SHAPES:

@@ -9,7 +9,7 @@ from crawler.console import printable, size
 from crawler.doctor import Diagnosis
 from crawler.reasons import in_short
 from crawler.remedy import Repair
-from crawler.story import Answer, Indexed, Ruling, Story
+from crawler.story import Answer, Indexed, Mention, Ruling, Story
 
 _COLORS = {"+": "\x1b[32m", "-": "\x1b[31m", "@": "\x1b[36m"}
 
@@ -52,7 +52,7 @@ def story(told: Story) -> str:
         rows.append(("found", f"{told.found_at}, {_depth(told)}"))
         rows += [("path", " → ".join(told.path))] if len(told.path) > 1 else []
         rows += [("linked on", _several(told.mentioned_on, "page"))]
-        rows += [("", f"{m.url} “{m.text}”{' (nofollow)' if m.nofollow else ''}") for m in told.mentions]
+        rows += [("", _mention(mention)) for mention in told.mentions]
     rows += [("scope", _ruling(told.scope, "in", "out")), ("robots", _ruling(told.robots, "allowed", "refused"))]
     if told.answer and (told.answer.status or told.state == "failed"):  # what was refused by a rule was not asked for
         rows += _answer(told.answer)
@@ -63,7 +63,14 @@ def story(told: Story) -> str:
 def _depth(told: Story) -> str:
     if told.depth is None:
         return "at no depth: no link to it is followed"
-    return f"at depth {told.depth}" if told.depth else "as a seed"
+    if told.depth or len(told.path) > 1:
+        return f"at depth {told.depth}"
+    return "by its usual name" if told.reason == "sitemap" else "as a seed"
+
+
+def _mention(mention: Mention) -> str:
+    words = f" “{mention.text}”" if mention.text else ""
+    return f"{mention.url}{words}{' (nofollow)' if mention.nofollow else ''}"
 
 
 def _ruling(ruling: Ruling, yes: str, no: str) -> str:

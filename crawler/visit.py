@@ -90,11 +90,11 @@ class Visitor:
         return self._guessed(task, visited) if self._is_guess(task) else visited
 
     def _visited(self, task: Task) -> Visited:
-        url, is_sitemap = task.url.url, bool(task.url.sitemap) and self._config.sitemaps
+        url = task.url.url
         try:
             if (refused := self._refused(task)) is not None:
                 return Visited(refused, None)
-            if is_sitemap:
+            if self._is_sitemap(task):
                 validators = "", ""
                 reply = self._fetcher.get(url, max_size=sitemap.MAX_BYTES, any_type=True)
             else:
@@ -124,24 +124,36 @@ class Visitor:
             return _outcome(task, "skipped", "usage")
         if not task.url.visits and (trap := self._traps.verdict(url)):
             return _outcome(task, "skipped", "trap-shape", trap)
-        if self._is_guess(task) and rules.sitemaps and url not in rules.sitemaps:
+        named = self._named(task)
+        if named and url not in {edge.url for edge in named}:
             return _outcome(task, "done", "sitemap", "robots.txt names others")
         return None
 
+    def _is_sitemap(self, task: Task) -> bool:
+        """Whether robots.txt or an index calls it a sitemap, or it may be one by its usual name."""
+        return bool(task.url.sitemap) and self._config.sitemaps
+
     def _is_guess(self, task: Task) -> bool:
-        return bool(task.url.sitemap) and self._config.sitemaps and task.url.url in self._guesses
+        """Whether it may be a sitemap by its usual name."""
+        return self._is_sitemap(task) and task.url.url in self._guesses
+
+    def _named(self, task: Task) -> tuple[Edge, ...]:
+        """The sitemaps that robots.txt names, if the task is to look for those of its origin."""
+        if not self._is_guess(task):
+            return ()
+        assert task.rules is not None
+        return self._outlinks.of_robots(origin(task.url.url), task.rules.sitemaps)
 
     def _guessed(self, task: Task, visited: Visited) -> Visited:
         """What became of a sitemap that nobody spoke of: if there is none, that is no failure. The sitemaps that
         robots.txt names are found here.
         """
-        outcome, url, rules = visited.outcome, task.url.url, task.rules
-        assert rules is not None
+        outcome = visited.outcome
         if outcome.state in ("failed", "skipped") and outcome.reason != "no-sitemap":
             detail = ": ".join(filter(None, (outcome.reason, outcome.detail)))
             outcome = replace(outcome, state="skipped", reason="no-sitemap", detail=detail)
-        named = (edge for edge in self._outlinks.of_robots(origin(url), rules.sitemaps) if edge.url != url)
-        return visited._replace(outcome=replace(outcome, edges=(*named, *outcome.edges)))
+        others = (edge for edge in self._named(task) if edge.url != task.url.url)
+        return visited._replace(outcome=replace(outcome, edges=(*others, *outcome.edges)))
 
     def _allows(self, task: Task, url: str) -> bool:
         """Whether a URL may be asked for on the way to that of the task."""
@@ -155,7 +167,7 @@ class Visitor:
             return self._redirected(task, reply)
         if not 200 <= reply.status < 300:
             return _outcome(task, "failed", f"http-{reply.status}", reply=reply)
-        if reply.kind == "xml" or (task.url.sitemap and self._config.sitemaps):
+        if reply.kind == "xml" or self._is_sitemap(task):
             return self._listed(task, reply)
         if reply.kind == "other":
             return _outcome(task, "skipped", "content-type", reply.content_type[:200], reply)
@@ -266,6 +278,7 @@ class Visitor:
             found = parse_sitemap(body, url)
             nesting = task.url.redirects
             edges = tuple(self._outlinks.of_sitemap(found, url, task.url.sitemap, nesting, follow=follow))
+            edges += tuple(edge for edge in self._named(task) if edge.url != url)
             if edges:
                 outcome = _outcome(task, "done", "sitemap", _listing(len(edges), reply), reply, edges=edges)
                 return replace(outcome, modified=tuple(said for said in found.pages if said[1]))

@@ -264,6 +264,17 @@ def test_sitemaps_that_robots_txt_names(run: Run, site: Site, db: Path) -> None:
     assert search("no URL", db=db).total == 0
 
 
+def test_robots_txt_may_name_one_that_is_not_there(run: Run, site: Site, db: Path) -> None:
+    """The usual name among others, and missing: the others count all the same."""
+    site.robots("User-agent: *\nSitemap: /sitemap.xml\nSitemap: /other.xml\n")
+    site.page("/")
+    pages(site, "/a")
+    site.raw("/other.xml", listing("/a"))
+    run(sitemaps=True)
+    assert indexed(db, site) == {"/", "/a"}
+    assert states(db, site)["/sitemap.xml"] == "skipped no-sitemap"
+
+
 def test_indexes_in_indexes_end(run: Run, site: Site, db: Path) -> None:
     """An index that names itself, or a chain of a hundred, is read to its third and no further."""
     site.page("/")

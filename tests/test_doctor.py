@@ -350,6 +350,23 @@ def test_a_file_that_was_brought_up_is_searched_at_once(db: Path) -> None:
     store.close()
 
 
+def test_a_crawl_goes_on_in_a_file_that_was_brought_up(run: Run, site: Site, db: Path) -> None:
+    """A crawl opens a file of schema 1 as its own: what is new in the schema is there, and in its order."""
+    old(db)
+    site.page("/", links=["/a"], head="<meta name=robots content=noai>")
+    site.page("/a")
+    site.raw("/sitemap.xml", b"<urlset><url><loc>/b</loc></url></urlset>")
+    site.page("/b")
+    assert run(sitemaps=True).pages == 4
+    with closing(sqlite3.connect(db)) as connection:
+        assert connection.execute("SELECT usage FROM pages WHERE usage <> ''").fetchall() == [("noai",)]
+        plan = connection.execute(
+            "EXPLAIN QUERY PLAN SELECT id FROM urls WHERE state = 'queued' AND host = 'h' ORDER BY depth + crowd, id"
+        ).fetchall()
+    assert [row[3] for row in plan] == ["SEARCH urls USING INDEX urls_queued (host=?)"]  # and nothing is sorted
+    assert examine(db).sound
+
+
 def test_an_older_schema_beside_a_running_crawl_is_left_alone(db: Path) -> None:
     """Who does not own the file changes nothing of it."""
     old(db)

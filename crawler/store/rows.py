@@ -124,7 +124,8 @@ class Rows:
         self.outcomes.append(
             (o.id, state, reason, detail, o.status, o.attempts, o.fetched_at, round(o.seconds, 4), o.size,
              o.content_type, o.etag, o.last_modified, redirect_to, same_as, int(o.status is not None),
-             int(verdict == "changed"), _due(o, before, verdict), int(o.unchanged))
+             int(verdict == "changed"), None if o.reason == "trap-shape" else _due(o, before, verdict),
+             int(o.unchanged))
         )  # fmt: skip
 
     def _add_page(self, o: Outcome, changed_at: str) -> None:
