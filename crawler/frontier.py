@@ -33,6 +33,8 @@ class Task(NamedTuple):
     attempts: int
     began: float = 0.0
     """When it was taken, by the frontier's clock."""
+    failed_at: float = math.inf
+    """When it met its first trouble."""
 
     @property
     def is_robots(self) -> bool:
@@ -71,7 +73,7 @@ class _Host:
         self.slots = pace.slots
         self.tempo = Tempo(pace)
         self.queue: list[tuple[int, int, Queued]] = []  # depth, id, URL
-        self.again: deque[tuple[Queued, int]] = deque()  # what met a trouble, with the attempts; its turn comes last
+        self.again: deque[Task] = deque()  # what met a trouble: its turn comes last
         self.last = 0  # the greatest depth that was put into the queue
         self.in_use = 0
         self.rested_at = now + pace.rest if pace.rest else 0.0  # when it has rested from what ended
@@ -99,13 +101,14 @@ class _Host:
         """
         if self.queue:
             return self.queue[-1 if self.tempo.is_parked else 0][2]
-        return self.again[0][0] if self.again else None
+        return self.again[0].url if self.again else None
 
-    def take_url(self) -> tuple[Queued, int]:
-        """Takes the next URL out, and how often it was tried before."""
+    def take_task(self, rules: Rules, now: float) -> Task:
+        """Takes the next URL out."""
         if not self.queue:
-            return self.again.popleft()
-        return (self.queue.pop() if self.tempo.is_parked else heapq.heappop(self.queue))[2], 0
+            return self.again.popleft()._replace(rules=rules, began=now)
+        url = (self.queue.pop() if self.tempo.is_parked else heapq.heappop(self.queue))[2]
+        return Task(url, self.name, rules, 0, now)
 
 
 class Frontier:
@@ -186,7 +189,7 @@ class Frontier:
                 pace = self._hear(host, task, answer, now)
                 again = bool(answer.trouble) and self._may_try_again(host, task, permit)
             if again:
-                self._put_back(host, task)
+                self._put_back(host, task, now)
             elif permit is not None:
                 host.asked = 0
                 host.rules[origin(task.url.url)] = permit.rules, now + permit.lasts
@@ -304,7 +307,7 @@ class Frontier:
     def _hear(self, host: _Host, task: Task, answer: Answer, now: float) -> HostPace | None:
         """Lets the host rest as the answer wants it; what is to be remembered of that, if it is news."""
         slow = host.tempo.slow
-        host.rested_at = max(host.rested_at, now + host.tempo.hear(answer, task.began, now))
+        host.rested_at = max(host.rested_at, now + host.tempo.hear(answer, task.began, now, task.failed_at))
         if host.tempo.is_given_up:
             host.rested_at = now  # nothing more is requested
         if answer.trouble:
@@ -324,12 +327,12 @@ class Frontier:
         nobody = -math.inf < self._heard_at < host.vain_since
         return task.attempts < self._retries or (nobody and host.tempo.troubles <= PARKED)
 
-    def _put_back(self, host: _Host, task: Task) -> None:
+    def _put_back(self, host: _Host, task: Task, now: float) -> None:
         if task.is_robots:
             host.asked = task.attempts + 1
         else:
             self._in_flight -= 1
-            host.again.append((task.url, task.attempts + 1))
+            host.again.append(task._replace(attempts=task.attempts + 1, failed_at=min(task.failed_at, now)))
 
     def _wake(self, now: float) -> None:
         """Moves what has rested long enough to where it can be taken."""
@@ -356,10 +359,10 @@ class Frontier:
                 host.asking = True
                 robots = Queued(0, origin(url.url) + "/robots.txt", url.depth, 0)
                 return Task(robots, host.name, None, host.asked, now)
-            url, attempts = host.take_url()
+            task = host.take_task(rules, now)
             self._in_flight += 1
             self._offer(host, now)
-            return Task(url, host.name, rules, attempts, now)
+            return task
         return None
 
     def _until_next(self, now: float) -> float | None:

@@ -50,16 +50,19 @@ class Tempo:
     """The pace of one host at present. Touched under the frontier's lock only; times are the frontier's clock.
 
     A trouble lets the whole host rest, twice as long with each one more, and makes it slower afterwards; good answers
-    make it faster again. Requests that were under way when a trouble came are part of it, and count no second time.
+    make it faster again. Requests that were under way when a trouble came are part of it, and count no second time. Nor
+    does a URL that fails again though the host has answered others well since: that is the URL's own.
     """
 
-    __slots__ = ("_floor", "_pace", "_smooth", "_troubled_at", "asked_until", "delay", "slow", "trouble", "troubles")
+    __slots__ = (
+        "_floor", "_good_at", "_pace", "_smooth", "_troubled_at", "asked_until", "delay", "slow", "trouble", "troubles",
+    )  # fmt: skip
 
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
         self._floor = pace.delay
         self._smooth = 0.0  # response time
-        self._troubled_at = -math.inf
+        self._troubled_at = self._good_at = -math.inf
         self.slow = pace.slow
         """Seconds between requests to which troubles have slowed it down; 0 when there is nothing to remember."""
         self.delay = max(pace.delay, pace.slow)
@@ -84,13 +87,16 @@ class Tempo:
         self._floor = max(self._floor, delay)
         self._settle()
 
-    def hear(self, answer: Answer, began: float, now: float) -> float:
-        """Takes an answer in, to a request that began then; returns for how many seconds the host rests now."""
+    def hear(self, answer: Answer, began: float, now: float, failed_at: float = math.inf) -> float:
+        """Takes an answer in, to a request that began then; returns for how many seconds the host rests now.
+
+        `failed_at` is when that URL met its first trouble.
+        """
         if answer.trouble:
-            return self._suffer(answer, began, now)
+            return self._suffer(answer, began, now, failed_at)
         if answer.seconds is None or began < self._troubled_at:
             return self.delay
-        self.troubles = 0
+        self.troubles, self._good_at = 0, now
         if self.slow or self._pace.adapts:
             self.slow *= _RECOVERY
             if self.slow <= max(self._floor, _FAST_ENOUGH):
@@ -99,11 +105,13 @@ class Tempo:
             self._settle()
         return self.delay
 
-    def _suffer(self, answer: Answer, began: float, now: float) -> float:
+    def _suffer(self, answer: Answer, began: float, now: float, failed_at: float) -> float:
         self.asked_until = max(self.asked_until, now + answer.rest)
         if began < self._troubled_at:
             return max(self.delay, answer.rest)
         care = self._pace.care
+        if failed_at < self._good_at:
+            return max(self.delay, answer.rest, _FIRST_REST * care)
         self._troubled_at = now
         self.troubles += 1
         self.trouble = answer.trouble

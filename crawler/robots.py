@@ -146,7 +146,7 @@ class Rules:
     def from_reply(
         cls, status: int | None, body: bytes | str = b"", detail: str = "", code: str = "", *, strict: bool = False
     ) -> "Rules":
-        """Rules from an HTTP status and the body, or the `text` of such. `status` None means that no reply came:
+        """Rules from an HTTP status and the body, or the `text` kept of it. `status` None means that no reply came:
         `detail` and `code` say why.
 
         RFC 9309 §2.3.1: 2xx is parsed, 4xx allows everything, and so does a redirect, which is what is left after too

@@ -85,6 +85,19 @@ def test_what_was_under_way_when_a_trouble_came_is_part_of_it() -> None:
     assert tempo.troubles == 0
 
 
+def test_a_url_that_fails_again_is_no_trouble_of_a_host_that_is_well() -> None:
+    """If others were answered well since it failed first, the host rests for a moment, and no longer each time."""
+    tempo = Tempo(Pace(1, 0.0))
+    tempo.hear(BUSY, 1.0, 2.0)
+    tempo.hear(GOOD, 3.0, 4.0)
+    for now in range(10, 40):
+        assert tempo.hear(BUSY, now, now, failed_at=2.0) == 0.5
+    assert tempo.troubles == 0
+    tempo.hear(BUSY, 50.0, 51.0)
+    tempo.hear(BUSY, 52.0, 53.0, failed_at=51.0)  # nobody was answered since
+    assert tempo.troubles == 2
+
+
 def test_no_answer_through_no_fault_of_the_host_says_nothing() -> None:
     """A certificate that is wrong, say, neither slows a host down nor ends a row of troubles."""
     tempo = after(Pace(1, 0.0), BUSY, BUSY, Answer())
