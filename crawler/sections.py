@@ -16,7 +16,6 @@ _MAX_HEADING = 1_000  # characters; long, for the signatures of functions
 _MAX_TERM = 100  # characters of a lead term; longer ones are sentences
 _MAX_INNER = 20_000  # elements that are looked at within all headings of a page
 _MAX_CLIMB = 64  # elements that are looked at on the way up from a page header or footer
-_MAX_NESTED = 200  # headings that may stand in each other
 _MAX_WORD = 200  # characters; what is longer is data, not a word, and is cut out
 _PIECE = _MAX_WORD // 2
 
@@ -130,8 +129,7 @@ def _mark(body: LexborNode) -> list[tuple[int, tuple[str, ...]]]:
             continue
         if len(starts) >= MAX_SECTIONS:
             continue
-        is_looked_into = inner_left > 0 and (len(starts) < _MAX_NESTED or not _is_nested(node))
-        inner = node.css("a[id], a[name], span[id]") if is_looked_into else []
+        inner = node.css("a[id], a[name], span[id]") if inner_left > 0 else []
         inner_left -= len(inner)
         if tag == "dt":
             level, fragments = _ITEM_LEVEL, [*_fragments_in(node, inner)]
@@ -153,16 +151,6 @@ def _inside_start(node: LexborNode) -> bool:
 
 def _is_start(node: LexborNode | None) -> bool:
     return node is not None and (node.tag in _HEADINGS or node.tag == "dt")
-
-
-def _is_nested(heading: LexborNode) -> bool:
-    """Whether it stands in another heading: what is in both would be looked at for each of them."""
-    parent = heading.parent
-    for _ in range(_MAX_CLIMB // 4):
-        if parent is None or _is_start(parent):
-            break
-        parent = parent.parent
-    return _is_start(parent)
 
 
 def _is_name(fragment: str) -> bool:

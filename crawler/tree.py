@@ -16,10 +16,11 @@ _FEW: Final = 2_000  # tags that can do no harm in whatever order: they make a m
 _MANY: Final = 10_000  # tags; as many that stand in each other take some tenths of a second
 _LONG: Final = 256 * 1024  # bytes; as many of attributes of one element take some seconds
 _WINDOW: Final = 16 * 1024  # bytes without a tag: a script, a text, or the attributes of one element
+_MANY_ATTRIBUTES: Final = 2_000  # of one element
 _FIRST: Final = 64 * 1024  # bytes of the first beginning
 _STEP: Final = _LONG  # bytes by which the next one is longer
 _DEEP: Final = 4_000  # elements in each other; every end tag that has no start tag looks through all of them
-_PATIENCE: Final = 0.08  # seconds of CPU that a step may take; a dense page takes a quarter of it
+_PATIENCE: Final = 3e-7  # seconds of CPU that a step may take for each byte; a dense page takes a third of it
 _FEW_HIDDEN: Final = 50
 _COPIES: Final = 2_000_000  # elements that formatting may add
 
@@ -29,10 +30,10 @@ _FORMATTING: Final = re.compile(rb"<(?:b|big|code|em|font|i|s|small|strike|stron
 _MAYBE_FORMATTING: Final = re.compile(
     rb"<[bcefistuBCEFISTU](?:|[mMtT]|[iI][gG]|[oO][dDnN][eEtT]|[mMtT][a-zA-Z]{3,4})[\s/][^>]*"
 )
-# Attributes as HTML §13.2.5.32 reads them, to their end.
-_WHOLE_TAG: Final = re.compile(
-    rb"""<\w+(?:[\s/]++|=?[^\s/>=]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"'>][^\s>]*+|\Z)|(?!\s*+=)))*+"""
-)
+# A start tag, as HTML §13.2.5.32 reads attributes, to its end or to a value that does not end; and one attribute.
+_NAME_AND_VALUE: Final = rb"""=?[^\s/>=]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"'>][^\s>]*+|\Z)|(?!\s*+=))"""
+_TAG: Final = re.compile(rb"<\w+((?:[\s/]++|" + _NAME_AND_VALUE + rb")*+)")
+_ATTRIBUTE: Final = re.compile(_NAME_AND_VALUE)
 
 
 def tree_of(body: bytes) -> tuple[LexborHTMLParser, bool]:
@@ -40,10 +41,13 @@ def tree_of(body: bytes) -> tuple[LexborHTMLParser, bool]:
 
     Raises what the parser raises: SelectolaxError, RuntimeError or ValueError.
     """
+    end = _end_of_sane_tags(body)
+    if end < len(body):
+        return tree_of(body[:end])[0], True
     tags = body.count(b"<") if len(body) > 3 * _FEW else 0
     if tags > _FEW:
         body = _without_copies(body, tags)
-    if tags > _MANY or len(body) > _LONG or (len(body) > _FIRST and _has_long_gap(body)):
+    if tags > _MANY or len(body) > _LONG:
         return _by_beginnings(body)
     return _parsed(body), False
 
@@ -53,19 +57,19 @@ def _parsed(body: bytes) -> LexborHTMLParser:
 
 
 def _by_beginnings(body: bytes) -> tuple[LexborHTMLParser, bool]:
-    tree, size, before = None, _FIRST, 0.0
+    tree, before, size, step = None, 0.0, _FIRST, _FIRST
     while True:
         started = time.thread_time()
         longer = _parsed(body[:size])
         spent = time.thread_time() - started
-        if spent - before > _PATIENCE:
+        if spent - before > _PATIENCE * step:
             return (longer, size < len(body)) if tree is None else (tree, True)
         if size >= len(body):
             return longer, False
         if _is_deep(longer):
             return longer, True
-        tree, before = longer, spent
-        size += _STEP
+        tree, before, step = longer, spent, _STEP
+        size += step
 
 
 def _is_deep(tree: LexborHTMLParser) -> bool:
@@ -78,8 +82,17 @@ def _is_deep(tree: LexborHTMLParser) -> bool:
     return True
 
 
-def _has_long_gap(body: bytes) -> bool:
-    return any(body.find(b"<", at, at + _WINDOW) < 0 for at in range(0, len(body) - _WINDOW, _WINDOW))
+def _end_of_sane_tags(body: bytes) -> int:
+    """Where the first tag begins that has thousands of attributes; the length of the document if none has."""
+    seen = 0
+    for at in range(0, len(body) - _WINDOW, _WINDOW):
+        if at >= seen and body.find(b"<", at, at + _WINDOW) < 0:
+            start = body.rfind(b"<", 0, at)
+            if tag := _TAG.match(body, max(start, 0)):
+                if len(_ATTRIBUTE.findall(tag[1])) > _MANY_ATTRIBUTES:
+                    return start
+                seen = tag.end()
+    return len(body)
 
 
 def _without_copies(body: bytes, tags: int) -> bytes:
@@ -93,7 +106,7 @@ def _without_copies(body: bytes, tags: int) -> bytes:
     seen = _MAYBE_FORMATTING.findall(body, 0, end)
     different = set(seen)
     # A > in a quoted value makes different tags look the same.
-    cut_short = {tag for tag in different if not _WHOLE_TAG.fullmatch(tag)}
+    cut_short = {tag for tag in different if not _TAG.fullmatch(tag)}
     if (cut_short and sum(tag in cut_short for tag in seen) > _FEW_HIDDEN) or 3 * len(different) * tags > _COPIES:
         return _FORMATTING.sub(b"<span", body)
     return body
