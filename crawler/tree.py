@@ -3,7 +3,8 @@
 A parser that follows the standard needs time that grows with the square of how deep elements stand in each other, of
 the attributes of one element, and of the formatting elements that a block leaves open: the next block holds them all
 again (HTML §13.2.4.3), so that 30 kB become 2 GB. No parse can be stopped, so it is looked at before, and a document
-that may be one of these is parsed by beginnings, each somewhat longer, for as long as that takes no undue time.
+that may be one of these is parsed by beginnings, each somewhat longer, for as long as that takes no undue time. Whoever
+writes a page for the very limits below gets ten seconds of CPU for it, and no more.
 """
 
 import re

@@ -36,7 +36,7 @@ def bombs(n: int) -> dict[str, bytes]:
         "links in links": b"<a href=x><div>" * n + b"</a>" * n,
         "blocks in left open bold": b"<div><b>" * n + b"</div>x" * n,
         "attributes": b"<p " + numbered(b" a%d=1", n) + b">x",
-        "attributes with signs of tags": b"<p " + numbered(b" a%d<=1", n) + b">x",
+        "attributes with signs of tags": b"<p " + numbered(b" a%d<=1", n // 3) + b">x",
         "attributes of many bodies": numbered(b"<body a%d=1>", n),
         "bold that is left open": b"<p>" + numbered(b"<b a%d>", n // 2) + b"<p>x" * (n // 2),
         "bold that looks the same": b"<p>" + numbered(b"<b a='>' b%d>", n // 2) + b"<p>x" * (n // 2),
