@@ -4,7 +4,7 @@ A parser that follows the standard needs time that grows with the square of how 
 the attributes of one element, and of the formatting elements that a block leaves open: the next block holds them all
 again (HTML §13.2.4.3), so that 30 kB become 2 GB. No parse can be stopped, so it is looked at before, and a document
 that may be one of these is parsed by beginnings, each somewhat longer, for as long as that takes no undue time. Whoever
-writes a page for the very limits below gets ten seconds of CPU for it, and no more.
+writes a page for the very limits below gets ten seconds of CPU for a megabyte.
 """
 
 import re
@@ -19,7 +19,7 @@ _LONG: Final = 256 * 1024  # bytes; as many of attributes of one element take so
 _WINDOW: Final = 16 * 1024  # bytes without a tag: a script, a text, or the attributes of one element
 _MANY_ATTRIBUTES: Final = 2_000  # of one element
 _FIRST: Final = 64 * 1024  # bytes of the first beginning
-_STEP: Final = _LONG  # bytes by which the next one is longer
+_STEP: Final = _LONG  # bytes by which the next one is longer; of more than two megabytes, an eighth
 _DEEP: Final = 4_000  # elements in each other; every end tag that has no start tag looks through all of them
 _PATIENCE: Final = 3e-7  # seconds of CPU that a step may take for each byte; a dense page takes a third of it
 _FEW_HIDDEN: Final = 50
@@ -69,7 +69,7 @@ def _by_beginnings(body: bytes) -> tuple[LexborHTMLParser, bool]:
             return longer, False
         if _is_deep(longer):
             return longer, True
-        tree, before, step = longer, spent, _STEP
+        tree, before, step = longer, spent, max(_STEP, size // 8)
         size += step
 
 
