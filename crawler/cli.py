@@ -220,12 +220,11 @@ def search_command(**flags: Any) -> int:
         for hit in results.results:
             console.say(f"{hit.rank:2}  {hit.score:8.3f}  {hit.href}")
     if not results.results:
+        console.say(f"no page matches {printable(text)!r}" if results.match else f"{printable(text)!r} holds no word")
         from crawler.census import status
 
         if results.match and not status(db=config.db).pages:
             console.say("the index holds no page yet; what became of the crawl: crawl status")
-            return 1
-        console.say(f"no page matches {printable(text)!r}" if results.match else f"{printable(text)!r} holds no word")
         return 1
     if console.is_terminal:
         for card in cards.cards(results, console.width, color=console.has_color):
