@@ -32,7 +32,7 @@ def directives(value: str, agent: str = "") -> frozenset[str]:
     found = set()
     for line in _UNTIL.sub(lambda told: _in_one_word(told[1]), value[:_LONGEST]).lower().splitlines():
         meant = True
-        for part in re.split(r"[,\s]+", re.sub(r"\s*:\s*", ":", line)):
+        for part in re.split(r"[,\s]+", " ".join(line.split()).replace(" :", ":").replace(": ", ":")):
             name, colon, rest = part.partition(":")
             if colon and name not in _VALUED:
                 meant = name == agent.lower()

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from crawler.urls import host
+from crawler.urls import host, normalize
 
 # Of so many URLs of one shape, all have their turn in the order of their depth; of so many of one path, whatever their
 # parameters; of so many of one folder at the top of a site, whatever they are.
@@ -17,8 +17,10 @@ _STEP_OF_PATH: Final = 8
 _STEP_OF_FOLDER: Final = 32
 _MOST_SHAPES: Final = 100_000  # that are counted; then those with few URLs are forgotten
 
-_VARIED: Final = re.compile(r"(?=[a-f-]{0,40}\d)[0-9a-f-]{8,}|\d+", re.I)  # a hexadecimal id or a date, or a number
-_SLUG: Final = re.compile(r"[^-_./]+(?:[-_][^-_./]+){2,}")  # words-of-a-title
+_VARIED: Final = re.compile(
+    r"(?<![0-9a-z-])(?=[a-f-]{0,40}\d)[0-9a-f-]{8,}|\d+", re.I
+)  # a hexadecimal id or a date, or a number
+_SLUG: Final = re.compile(r"(?<![^/.])[^-_./]++(?:[-_][^-_./]++){2,}+")  # words-of-a-title
 _SESSION: Final = re.compile(
     r";jsessionid=[^?]*"
     r"|(?<=[?&])(?:(?:php|j)sess(?:ion)?id|aspsessionid[a-z]{0,16})=[^&]{8,200}(?:&|$)"
@@ -27,6 +29,7 @@ _SESSION: Final = re.compile(
 )
 _REPEATED: Final = 3  # times in a row; Heritrix allows a segment twice, Nutch and BUbiNG give up at the third
 _SCATTERED: Final = 5  # times anywhere in a path
+_MOST_SEGMENTS: Final = 64  # of a path that are looked at
 
 
 def shape(url: str) -> str:
@@ -56,7 +59,7 @@ def repetition(url: str) -> str:
     """
     if url.count("/") < 5:  # the two of https:// and three more
         return ""
-    segments = [segment for segment in url.partition("?")[0].split("/")[3:] if segment]
+    segments = [segment for segment in url.partition("?")[0].split("/")[3:] if segment][:_MOST_SEGMENTS]
     if len(segments) - len(set(segments)) < _REPEATED - 1:
         return ""
     for length in range(1, len(segments) // _REPEATED + 1):
@@ -74,7 +77,11 @@ def without_session(url: str) -> str:
     """The URL without the id of a session, which gives one page as many URLs as there are visits."""
     if ";" not in url and "?" not in url:
         return url
-    return _SESSION.sub("", url).rstrip("?&") if _SESSION.search(url) else url
+    if not _SESSION.search(url):
+        return url
+    path, mark, query = _SESSION.sub("", url).partition("?")
+    query = query.rstrip("&")
+    return normalize(f"{path}{mark}{query}" if query else path) or url
 
 
 class Crowds:

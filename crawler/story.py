@@ -222,9 +222,12 @@ def _unseen(connection: sqlite3.Connection, url: str, scope: Ruling, robots: Rul
     like = connection.execute(
         "SELECT url FROM urls WHERE url IN (SELECT value FROM json_each(?)) LIMIT 1", (json.dumps(near),)
     ).fetchone()
+    verdict = "never seen: no page links to it"
+    advice = f"did you mean {like[0]} ?" if like else f"give it as a seed: --seed {url}"
+    if like and like[0] == without_session(url):
+        verdict, advice = "known without the id of a session, which links lose", f"crawl why {like[0]}"
     return Story(
-        url=url, seen=False, state="", reason="", detail="", verdict="never seen: no page links to it",
-        advice=f"did you mean {like[0]} ?" if like else f"give it as a seed: --seed {url}", depth=None, path=(),
+        url=url, seen=False, state="", reason="", detail="", verdict=verdict, advice=advice, depth=None, path=(),
         found_at=None, mentions=(), mentioned_on=0, scope=scope, robots=robots, redirects_to=(), redirected_from=(),
         answer=None, page=None, same_as=None,
     )  # fmt: skip

@@ -3,7 +3,8 @@
 Of each shape of URLs (`crawler.shapes`) that has many pages it is asked what a page brings: a word that no page of its
 path has used, or a link to where no page of its path has led, other pages of that path apart. A calendar, a grid of
 filters or a path that grows soon brings nothing but more of itself, page after page; a forum or a list in five hundred
-parts always does. Pages that are all the same, and do not lead to more of them, are given much longer: they may end.
+parts always does. A trap that is found late costs a thousand requests, a site that is taken for one costs its pages: so
+the evidence is a thousand pages in a row, and of pages that do not even lead to more of them, which may end, more yet.
 """
 
 import threading
@@ -16,13 +17,12 @@ from crawler.page import Page
 from crawler.shapes import path_of, shape
 
 FREE: Final = 16  # pages of a shape that are not looked at
-STALE: Final = 64  # pages of a shape, in a row, that bring nothing but more of their path: then it is a trap
-STALE_LEAVES: Final = 1024  # if they do not even bring that
+STALE: Final = 1_024  # pages of a shape, in a row, that bring nothing but more of their path: then it is a trap
+STALE_LEAVES: Final = 4_096  # if they do not even bring that
 _SELDOM: Final = 16  # of pages that bring something, every one is looked at, every second … at last one of so many
 _RICH: Final = 16_000  # words and links: what has brought so many is no trap
 _MOST_WATCHED: Final = 4_096  # shapes; and of paths with what their pages brought:
 _MOST_PATHS: Final = 64
-_ID: Final = 16  # characters; what mixes letters and digits and is as long is nobody's word
 _BEGINNING: Final = 8_000  # characters of a text that are read
 _MOST_LINKS: Final = 300  # links of a page that are looked at
 
@@ -113,10 +113,9 @@ class Traps:
 def _brings(page: Page, text: str, path: str) -> tuple[set[int], set[int]]:
     """The words of a page and its links to other paths, and its links to its own path, hashed.
 
-    Numbers are no words: a calendar is full of them.
+    What holds a number is no word: a calendar is full of them.
     """
-    words = (word for word in text[:_BEGINNING].split() if word.isalnum() and len(word) < _ID and not word.isdigit())
-    found = set(map(hash, words))
+    found = {hash(word) for word in text[:_BEGINNING].split() if word.isalpha()}
     more: set[int] = set()
     for link in page.links[:_MOST_LINKS]:
         (more if _path_of(link.url) == path else found).add(hash(link.url))
