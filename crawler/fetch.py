@@ -20,7 +20,7 @@ from crawler.adapter import Adapter
 from crawler.addresses import Guard
 from crawler.credentials import Credentials, with_cookies
 from crawler.proxy import Proxy
-from crawler.transport import FetchError, Line, in_words
+from crawler.transport import FetchError, Line, in_words, is_ours
 from crawler.wall import Wall
 
 _CHUNK: Final = 256 * 1024  # bytes decoded at a time; a decompression bomb is seen after the first
@@ -295,7 +295,7 @@ def _mapped(error: Exception) -> FetchError:
     if any(isinstance(link, IncompleteRead | ChunkCut) for link in chain):
         return FetchError("truncated", "the body is shorter than announced", transient=True)
     if isinstance(root, OSError):  # http.client.RemoteDisconnected is a ConnectionResetError
-        return FetchError("connect-error", in_words(root), transient=True)
+        return FetchError("connect-error", in_words(root), transient=True, is_ours=is_ours(root))
     if any(isinstance(link, ProtocolError | HTTPException) for link in chain):
         return FetchError("protocol-error", in_words(root))
     return FetchError("protocol-error", in_words(root))

@@ -310,7 +310,7 @@ class Frontier:
         host.rested_at = max(host.rested_at, now + host.tempo.hear(answer, task.began, now, task.failed_at))
         if host.tempo.is_given_up:
             host.rested_at = now  # nothing more is requested
-        if answer.trouble:
+        if answer.trouble and not answer.is_ours:
             return HostPace(origin(task.url.url), host.tempo.slow, max(0.0, host.tempo.asked_until - now))
         if answer.seconds is not None:
             self._heard_at = now

@@ -44,6 +44,8 @@ class Answer(NamedTuple):
     """Why it was none, by its reason (`http-503`, `timeout`), when that says something of the host and may pass."""
     rest: float = 0.0
     """Seconds that Retry-After asks for."""
+    is_ours: bool = False
+    """Whether the trouble is that of this machine, so that it says nothing of the host."""
 
 
 class Tempo:
@@ -92,6 +94,8 @@ class Tempo:
 
         `failed_at` is when that URL met its first trouble.
         """
+        if answer.is_ours:
+            return max(self.delay, _FIRST_REST * self._pace.care)
         if answer.trouble:
             return self._suffer(answer, began, now, failed_at)
         if answer.seconds is None or began < self._troubled_at:

@@ -77,7 +77,7 @@ def _fetched(get: Get, home: str, config: Config) -> tuple[Rules, RobotsReply, A
         return rules, RobotsReply(home, reply.status, rules.text, notes, _now(), usage), answer_to(reply)
     except FetchError as error:
         rules = Rules.from_reply(None, detail=error.detail, code=error.reason)
-        answer = Answer(trouble=error.reason if error.transient else "")
+        answer = Answer(trouble=error.reason if error.transient else "", is_ours=error.is_ours)
         return rules, RobotsReply(home, None, "", str(error), _now()), answer
     except Exception as error:  # noqa: BLE001 - rule 4: the guard is round the item
         rules = Rules.from_reply(None, detail=f"internal error: {error!r}")

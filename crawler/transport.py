@@ -27,16 +27,20 @@ from crawler.resolver import RESOLVER, Address
 CONNECT_TIMEOUT: Final = 10.0  # seconds, for each address of a host
 _HEAD: Final = 512 * 1024  # bytes on the wire before the body: headers and interim replies
 _PATIENCE: Final = 2.0  # seconds for a look-up that a request through a proxy can do without
+_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 
 
 class FetchError(CrawlerError):
-    """A GET that gave no usable reply. `reason` is a short code, `transient` says whether trying again may help."""
+    """A GET that gave no usable reply. `reason` is a short code, `transient` says whether trying again may help, and
+    `is_ours` whether this very machine had no more to give: no open file, no memory.
+    """
 
-    def __init__(self, reason: str, detail: str, *, transient: bool = False) -> None:
+    def __init__(self, reason: str, detail: str, *, transient: bool = False, is_ours: bool = False) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
         self.transient = transient
+        self.is_ours = is_ours
 
 
 class Line:
@@ -170,7 +174,12 @@ class Line:
         place = f"{role}{host}:{port}"
         if isinstance(refused, TimeoutError):
             raise FetchError("timeout", f"no connection to {place}", transient=True)
-        raise FetchError("connect-error", f"{place}: {in_words(refused)}", transient=True)
+        raise FetchError("connect-error", f"{place}: {in_words(refused)}", transient=True, is_ours=is_ours(refused))
+
+
+def is_ours(error: OSError | None) -> bool:
+    """Whether it was this very machine that had no more to give."""
+    return error is not None and error.errno in _EXHAUSTED
 
 
 def _private(host: str, address: str) -> FetchError:

@@ -102,7 +102,7 @@ class Visitor:
                 reply = self._fetcher.get(url, validators=validators, through=partial(self._allows, task))
         except FetchError as error:
             outcome = _outcome(task, _failed(error.reason), error.reason, error.detail)
-            return Visited(outcome, Answer(trouble=error.reason if error.transient else ""))
+            return Visited(outcome, Answer(trouble=error.reason if error.transient else "", is_ours=error.is_ours))
         except Exception as error:  # noqa: BLE001
             return Visited(_outcome(task, "failed", "internal-error", repr(error)[:500]), Answer())
         answer = answer_to(reply)

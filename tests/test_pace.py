@@ -173,3 +173,10 @@ def test_a_date_is_held_against_the_clock_of_the_server() -> None:
     assert retry_after("Sat, 01 Jan 2000 00:00:07 GMT", "Sat, 01 Jan 2000 00:00:00 GMT") == 7.0
     for date in ("", "yesterday"):
         assert 50 < retry_after(formatdate(time.time() + 60, usegmt=True), date) <= 60
+
+
+def test_a_trouble_of_this_machine_is_not_the_host_s() -> None:
+    """Who has no file left to open waits a moment, and blames no host for it."""
+    tempo = after(Pace(1, 0.0), *[Answer(trouble="connect-error", is_ours=True)] * 20)
+    assert (tempo.delay, tempo.slow, tempo.troubles) == (0.0, 0.0, 0)
+    assert tempo.hear(Answer(trouble="connect-error", is_ours=True), 0.0, 0.0) == 0.5
