@@ -14,8 +14,8 @@ from typing import Final
 from selectolax.lexbor import LexborHTMLParser
 
 _FEW: Final = 2_000  # tags that can do no harm in whatever order: they make a million elements at most
-_MANY: Final = 10_000  # tags; as many that stand in each other take some tenths of a second
-_LONG: Final = 256 * 1024  # bytes; as many of attributes of one element take some seconds, if nothing tells of them
+_MANY: Final = 30_000  # tags; as many that stand in each other take a second
+_LONG: Final = 512 * 1024  # bytes; as many of attributes of one element take some seconds, if nothing tells of them
 _WINDOW: Final = 16 * 1024  # bytes without a tag: a script, a text, or the attributes of one element
 _FIRST: Final = 64 * 1024  # bytes of the first beginning
 _DEEP: Final = 4_000  # elements in each other; every end tag that has no start tag looks through all of them
