@@ -26,7 +26,8 @@ class FramedResponse(HTTPResponse):
             super().begin()
         if self.status in (101, 206):
             raise BadFraming(f"status {self.status}, which nobody asked for")
-        if any(isinstance(defect, MissingHeaderBodySeparatorDefect) for defect in self.msg.defects):
+        defects = self.msg.defects
+        if defects and any(isinstance(defect, MissingHeaderBodySeparatorDefect) for defect in defects):
             raise BadFraming("a header line without a colon")  # all headers after it would be lost
         if not self.chunked:
             coding = self.headers.get("Transfer-Encoding", "identity").strip().lower()

@@ -191,11 +191,11 @@ class _Kept:
 
     line: Line
     at_end = False
-    """Whether the reply was read, and all that is looked for is something beyond it."""
+    """Whether the reply was read, and all that is looked for is what was read beyond it: no more is received."""
 
     def recv_into(self, *args: Any) -> int:
         if self.at_end:
-            return super().recv_into(*args)  # type: ignore[misc,no-any-return]
+            raise BlockingIOError(errno.EAGAIN, "the reply was read")
         self.line.before_read(self)  # type: ignore[arg-type]
         return self.line.after_read(super().recv_into(*args))  # type: ignore[misc]
 
@@ -215,7 +215,9 @@ class TLSSocket(_Kept, ssl.SSLSocket):
 
 class _Reader(io.BufferedReader):
     """One reply, as http.client reads it. Bytes beyond its end answer nothing that was asked: with them, the connection
-    ends, or the next reply on it would be taken for another's."""
+    ends, or the next reply on it would be taken for another's. Those that come later are seen by the pool, which gives
+    out no connection that can be read from.
+    """
 
     def __init__(self, sock: PlainSocket | TLSSocket) -> None:
         super().__init__(sock.makefile("rb", buffering=0))
@@ -224,16 +226,11 @@ class _Reader(io.BufferedReader):
     def close(self) -> None:
         if not self.closed:
             sock = self._sock
-            with contextlib.suppress(OSError, ValueError):  # of TLS, where nothing is there
-                timeout = sock.gettimeout()
-                sock.settimeout(0)
-                sock.at_end = True
-                try:
-                    if self.peek(1):
-                        sock.shutdown(socket.SHUT_RDWR)
-                finally:
-                    sock.at_end = False
-                    sock.settimeout(timeout)
+            sock.at_end = True
+            with contextlib.suppress(OSError):
+                if self.peek(1):
+                    sock.shutdown(socket.SHUT_RDWR)
+            sock.at_end = False
         super().close()
 
 
