@@ -3,8 +3,9 @@
 A parser that follows the standard needs time that grows with the square of how deep elements stand in each other, of
 the attributes of one element, and of the formatting elements that a block leaves open: the next block holds them all
 again (HTML §13.2.4.3), so that 30 kB become 2 GB. No parse can be stopped, so it is looked at before, and a document
-that may be one of these is parsed by beginnings, each twice as long as the last. What is only long takes twice the time
-then, on whatever machine; where it takes far more, and more than a moment, the beginning before is all there is.
+that may be one of these is parsed by beginnings, each four times as long as the last. What is only long takes four
+times the time then, on whatever machine; where it takes far more, and more than a moment, the beginning before is all
+there is.
 """
 
 import re
@@ -20,7 +21,8 @@ _WINDOW: Final = 16 * 1024  # bytes without a tag: a script, a text, or the attr
 _FIRST: Final = 64 * 1024  # bytes of the first beginning
 _DEEP: Final = 4_000  # elements in each other; every end tag that has no start tag looks through all of them
 _MOMENT: Final = 0.5  # seconds of CPU; a dense page of 5 MB takes as long
-_STEEP: Final = 3.0  # times as long for twice the length: 2 where time grows with the length, 4 where with its square
+_GROWTH: Final = 4  # times the length of the beginning before
+_STEEP: Final = 6.0  # times as long for that: 4 where time grows with the length, 16 where with its square
 _MOST_ATTRIBUTES: Final = 5_000  # of an element; of so many, a tenth of a second
 _FEW_HIDDEN: Final = 50
 _COPIES: Final = 2_000_000  # elements that formatting may add
@@ -79,7 +81,7 @@ def _by_beginnings(body: bytes) -> tuple[LexborHTMLParser, bool]:
             return longer, False
         if _is_deep(longer):
             return longer, True
-        tree, before, size = longer, spent, 2 * size
+        tree, before, size = longer, spent, _GROWTH * size
 
 
 def _is_deep(tree: LexborHTMLParser) -> bool:
