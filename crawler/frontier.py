@@ -35,6 +35,8 @@ class Task(NamedTuple):
     """When it was taken, by the frontier's clock."""
     failed_at: float = math.inf
     """When it met its first trouble."""
+    delay: float = 0.0
+    """Seconds that its host rests between two requests at present."""
 
     @property
     def is_robots(self) -> bool:
@@ -106,9 +108,9 @@ class _Host:
     def take_task(self, rules: Rules, now: float) -> Task:
         """Takes the next URL out."""
         if not self.queue:
-            return self.again.popleft()._replace(rules=rules, began=now)
+            return self.again.popleft()._replace(rules=rules, began=now, delay=self.tempo.delay)
         url = (self.queue.pop() if self.tempo.is_parked else heapq.heappop(self.queue))[2]
-        return Task(url, self.name, rules, 0, now)
+        return Task(url, self.name, rules, 0, now, delay=self.tempo.delay)
 
 
 class Frontier:

@@ -26,10 +26,11 @@ from crawler.report import Progress, Report, Tally
 from crawler.store import HostPace, Outcome, Revisit, RobotsReply, Store, open_store
 from crawler.traps import Traps
 from crawler.urls import Scope, hostname, origin
-from crawler.visit import DEFAULT_DELAY, Visitor
+from crawler.visit import Visitor
 
 QUEUE_BOUND: Final = 64  # documents between fetchers and indexers: memory is bounded by this, not by luck
 BATCH: Final = 64  # outcomes in one transaction at most
+DEFAULT_DELAY: Final = 1.0  # seconds between requests to a host that is not this machine
 OWN_CARE: Final = 0.2  # how much less this very machine rests when it is in trouble
 _ROOM: Final = 4 * HOST_SHARE  # new URLs that a transaction hands back at most
 _TICK: Final = 0.2  # seconds between two looks of the main thread at the clock, the keyboard and the progress

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from crawler import elements, feed, fields, sitemap
 from crawler.access import Access
-from crawler.addresses import is_loopback
 from crawler.config import Config
 from crawler.directives import directives, unwanted, wishes
 from crawler.fetch import Response
@@ -25,9 +24,7 @@ from crawler.sitemap import Sitemap, parse_sitemap
 from crawler.store import Edge, Outcome, RobotsReply, State
 from crawler.transport import FetchError
 from crawler.traps import Traps
-from crawler.urls import Scope, hostname, is_front, normalize, origin
-
-DEFAULT_DELAY: Final = 1.0  # seconds between requests to a host that is not this machine
+from crawler.urls import Scope, is_front, normalize, origin
 
 
 class Visited(NamedTuple):
@@ -227,10 +224,7 @@ class Visitor:
         The host rests before, as it does between any two requests: this thread holds its slot meanwhile.
         """
         assert task.rules is not None
-        agent = self._config.user_agent
-        own = 0.0 if is_loopback(hostname(url)) else DEFAULT_DELAY
-        delay = max(own if self._config.delay == "auto" else self._config.delay, task.rules.delay(agent))
-        if not task.rules.allows(agent, url) or self._stopped.wait(delay):
+        if not task.rules.allows(self._config.user_agent, url) or self._stopped.wait(task.delay):
             return None
         try:
             reply = self._fetcher.get(url)
