@@ -69,9 +69,8 @@ def read_cookies(path: str) -> CookieJar:
         what = (error.strerror or "cannot be read").lower()
         raise UsageError(f"{path}: {what}", "name a file with --cookies", key="cookies") from None
     for cookie in jar:
-        if (
-            cookie.expires == 0
-        ):  # how curl writes one that ends with the browser; the others are judged when they go out
+        # How curl writes one that ends with the browser; the others are judged when they go out.
+        if cookie.expires == 0:
             cookie.expires, cookie.discard = None, True
     return jar
 
