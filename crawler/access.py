@@ -1,6 +1,6 @@
 """How servers are reached, and as whom: decided once for a run, the same for all its fetchers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import wait
 from functools import cached_property
 from typing import Final
@@ -24,8 +24,13 @@ class Access:
     def __init__(self, config: Config) -> None:
         """Raises UsageError when the file of cookies cannot be used. Looks nothing up yet."""
         self._config = config
+        self._seeds = config.seeds
         self._proxy = Proxy.parse(config.proxy) if config.proxy else None
         self._credentials = Credentials.of(config.seeds, config.headers, config.auth, config.cookies)
+
+    def trust(self, seeds: Iterable[str]) -> None:
+        """Takes the hosts of these for the user's own, too: seeds of earlier crawls. Before the first fetcher."""
+        self._seeds = tuple(dict.fromkeys((*self._seeds, *seeds)))
 
     def fetcher(self) -> Fetcher:
         """A fetcher for one thread. The first one waits until the names of the seeds were looked up, or in vain."""
@@ -51,7 +56,7 @@ class Access:
         A seed at a standard port stands for both of them, for sites that lead from http to https.
         """
         ports: dict[str, set[int]] = {}
-        for seed in self._config.seeds:
+        for seed in self._seeds:
             port = urlsplit(seed).port or (443 if seed.startswith("https:") else 80)
             ports.setdefault(hostname(seed), set()).update(_STANDARD if port in _STANDARD else {port})
         looked_up = {}

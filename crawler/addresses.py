@@ -45,14 +45,22 @@ class Guard:
     """
 
     def __init__(self, exempt: Iterable[tuple[str, int]] = (), *, allow_private: bool = False) -> None:
-        self._exempt = frozenset(exempt)
+        self._exempt = frozenset((_canonical(address), port) for address, port in exempt)
         self._allow_private = allow_private
 
     def allows(self, address: str, port: int) -> bool:
-        return self._allow_private or (address, port) in self._exempt or is_public(address)
+        return self._allow_private or (_canonical(address), port) in self._exempt or is_public(address)
 
     def __repr__(self) -> str:
         return f"<Guard allows {'all' if self._allow_private else f'public and {sorted(self._exempt)}'}>"
+
+
+def _canonical(address: str) -> str:
+    """An address in one way of writing it: `::ffff:7f00:1` is `::ffff:127.0.0.1`."""
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        return address
 
 
 def _parse(address: str) -> _Address | None:

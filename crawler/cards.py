@@ -11,6 +11,7 @@ from crawler.reasons import in_short
 from crawler.report import Report
 from crawler.store.sql import TRANSIENT
 
+_MOST_REASONS = 8  # in a summary
 _MARKS = re.compile(f"([{MARK}{MARK_END}])")
 _INSECURE = "Certificates of servers were not verified (--insecure): anybody on the way could have sent these pages."
 
@@ -90,8 +91,12 @@ def summary(report: Report, db: str, *, insecure: bool = False) -> str:
     if report.duplicates:
         lines.append(f"{_count(report.duplicates, 'more URL')} with the very same content as one of these.")
     if report.reasons:
-        why = [f"{count} {in_short(reason)}" for reason, count in list(report.reasons.items())[:8]]
-        lines.append("Not indexed: " + ", ".join(why) + ".")
+        why = [f"{count} {in_short(reason)}" for reason, count in report.reasons.items()]
+        rest = ", and more: crawl status" if why[_MOST_REASONS:] else ""
+        lines.append("Not indexed: " + ", ".join(why[:_MOST_REASONS]) + rest + ".")
+    for seed, fate in report.seeds.items():
+        if fate.startswith(("failed", "skipped")):
+            lines.append(f"warning: seed {seed}: {fate.partition(': ')[2]}")
     if report.listed:
         lines.append(
             f"Sitemaps listed {_count(report.listed, 'URL')}, a hop from the seed; --no-sitemaps does without."
@@ -118,7 +123,8 @@ def updated(report: Report, *, insecure: bool = False) -> str:
         lines.append(f"{how}{_count(report.queued, 'URL')} still to visit: the same command goes on from here.")
     elif not report.fetched and not report.no_seed_fetched:
         lines.append("Nothing is due yet. To visit everything again: crawl update --older-than 0")
-    if failed := sum(report.reasons.get(reason, 0) for reason in TRANSIENT):
+    in_vain = set(TRANSIENT) - {"robots", "private-address"}  # those were not tried, by a rule
+    if failed := sum(report.reasons.get(reason, 0) for reason in in_vain):
         lines.append(f"{_count(failed, 'URL')} could not be fetched for now; what was indexed of them stays.")
     if insecure:
         lines.append(_INSECURE)

@@ -198,4 +198,6 @@ def _command(rules: dict[str, Any], path: Path) -> str:
     words = ["crawl", *(word for seed in rules["seeds"] for word in ("--seed", seed)), "--depth", str(rules["depth"])]
     words += ["--scope", rules["scope"]] if rules["scope"] != "host" else []
     words += [word for flag in ("include", "exclude") for glob in rules[flag] for word in (f"--{flag}", glob)]
+    words += ["--drop-tracking"] if rules.get("drop_tracking") else []
+    words += [] if rules.get("sitemaps", True) else ["--no-sitemaps"]
     return shlex.join([*words, *(["--fresh"] if rules.get("fresh") else []), *more])

@@ -1,7 +1,6 @@
 """The command line: each command parses its flags, calls the library, prints."""
 
 import gc
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -107,8 +106,8 @@ def crawl_command(**flags: Any) -> int:
         from crawler.plan import preview
 
         plan = preview(config)
-        console.result(json.dumps(plan, indent=2) if flags["as_json"] else views.plan(plan))
-        return 0
+        console.result(as_json(plan) if flags["as_json"] else views.plan(plan))
+        return SeedError.exit_code if all(seed["robots"].startswith("refused") for seed in plan["seeds"]) else 0
     from crawler.pipeline import crawl
 
     if _asks_strangers(config) and not config.names_contact:
@@ -257,7 +256,8 @@ def _asks_strangers(config: "Config") -> bool:
 def _check_seeds(report: "Report") -> None:
     if report.no_seed_fetched:
         fates = "; ".join(f"{url} ({fate})" for url, fate in report.seeds.items())
-        raise SeedError(f"no seed could be fetched: {fates}", "check the address, and what its robots.txt says")
+        seed = next(iter(report.seeds))
+        raise SeedError(f"no seed could be fetched: {fates}", f"what to do: crawl why {seed}")
 
 
 def _ago(age: str | None) -> str | None:

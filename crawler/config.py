@@ -88,6 +88,10 @@ class Config:
         if self.scope not in typing.get_args(ScopeKind):
             kinds = ", ".join(typing.get_args(ScopeKind))
             raise UsageError(f"scope is {self.scope!r}", f"give one of {kinds}", key="scope")
+        for name in self.headers:
+            if name.lower() in _OURS:
+                hint = "--user-agent TEXT" if name.lower() == "user-agent" else "leave it out"
+                raise UsageError(f"header {name!r} is the crawler's own to write", hint, key="headers")
         for key, named in (("user_agent", {"User-Agent": self.user_agent}), ("headers", self.headers)):
             for name, value in named.items():
                 if not _is_header(name, value):
@@ -120,6 +124,7 @@ class Config:
 
 
 _SECRET = frozenset({"auth", "proxy"})  # what no message shows
+_OURS = frozenset({"host", "user-agent", "accept-encoding", "connection", "content-length", "transfer-encoding"})
 _OF_THE_RUN = frozenset({"fresh", "insecure"})  # what only a flag says, for one run
 _RANGES: Final[Mapping[str, tuple[float, float]]] = {
     "depth": (0, 1_000_000),
@@ -221,9 +226,12 @@ def _table(value: Any, where: str, name: str) -> Mapping[str, Any]:
 
 def _from_environment(environ: Mapping[str, str], places: dict[str, str]) -> dict[str, Any]:
     values = {}
-    for key in _KEYS:
-        name = f"CRAWL_{key.upper()}"
-        if name in environ and key != "headers":
+    names = {f"CRAWL_{key.upper()}": key for key in _KEYS}
+    for name in environ.keys() - names.keys():
+        if name.startswith("CRAWL_") and (close := get_close_matches(name, names, 1, 0.85)):
+            raise UsageError(f"environment variable {name} is unknown", f"did you mean {close[0]}?")
+    for name, key in names.items():
+        if name in environ:
             places[key] = f"environment variable {name}"
             values[key] = _typed(key, _plain(key, environ[name]), places[key])
     return values
@@ -234,6 +242,9 @@ def _plain(key: str, text: str) -> Any:
     kinds = _kinds(key)
     if tuple in kinds:
         return text.split()
+    if Mapping in kinds:
+        lines = (line.partition(":") for line in text.splitlines() if line.strip())
+        return {name.strip(): value.strip() for name, _, value in lines}
     if bool in kinds:
         return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}.get(text.lower(), text)
     for kind in (int, float):

@@ -7,7 +7,7 @@ port of the same host another program may listen.
 
 import warnings
 from collections.abc import Iterable, Mapping
-from http.cookiejar import CookieJar, LoadError, MozillaCookieJar
+from http.cookiejar import CookieJar, DefaultCookiePolicy, LoadError, MozillaCookieJar
 from typing import Self
 from urllib.request import Request
 
@@ -54,7 +54,8 @@ def with_cookies(headers: Mapping[str, str], cookies: str) -> dict[str, str]:
 
 def read_cookies(path: str) -> CookieJar:
     """The cookies in a file as browsers' extensions and curl write it (Netscape's cookies.txt). Raises UsageError."""
-    jar = MozillaCookieJar(path)
+    # A cookie that is not said to be for subdomains is for its very host: by default, the jar would not mind.
+    jar = MozillaCookieJar(path, policy=DefaultCookiePolicy(strict_ns_domain=DefaultCookiePolicy.DomainStrictNonDomain))
     hint = "export it from a browser as cookies.txt, in Netscape's format"
     try:
         with warnings.catch_warnings():

@@ -63,7 +63,7 @@ def elements(body: bytes) -> Iterator[Element]:
     parser.StartDoctypeDeclHandler = refuse
     for position in range(0, len(body) + 1, _CHUNK):
         fault = True
-        with suppress(ExpatError, _Refused, ValueError):
+        with suppress(ExpatError, _Refused, ValueError, LookupError):  # the last: it names no encoding
             parser.Parse(body[position : position + _CHUNK], position + _CHUNK > len(body))
             fault = False
         yield from ended
@@ -86,7 +86,7 @@ def root(body: bytes) -> str:
 
     parser = ParserCreate()
     parser.StartElementHandler, parser.StartDoctypeDeclHandler = start, refuse
-    with suppress(ExpatError, _Refused, ValueError):
+    with suppress(ExpatError, _Refused, ValueError, LookupError):  # the last: it names no encoding
         parser.Parse(body[:_HEAD])
     return found
 

@@ -110,20 +110,21 @@ class Fetcher:
         any_type: bool = False,
         validators: tuple[str, str] = ("", ""),
         through: Callable[[str], bool] | None = None,
+        timeout: float | None = None,
     ) -> Response:
         """Fetches a normalised URL. Blocks until the deadline at most. Raises FetchError.
 
         The body is read only of a 2xx reply that is HTML, plain text, a sitemap or a feed; with `any_type` of any.
         `validators` are ETag and Last-Modified of a copy that we have: if it is still right, the status is 304
         (RFC 9110 §13.1). `through` says which URLs of the same origin may be asked for on the way through a cookie
-        wall; without it, none may.
+        wall; without it, none may. `timeout` is shorter than that of every GET, in seconds.
         """
-        started = time.monotonic()
+        started = time.monotonic()  # the deadline holds for a whole chain
         most = max_size or self._max_size
 
         def ask(target: str, cookies: str = "") -> Response:
             own = validators if target == url else ("", "")
-            return self._ask(target, cookies, own, started, most, any_type)
+            return self._ask(target, cookies, own, started + (timeout or self._timeout), most, any_type)
 
         reply = ask(url)
         if reply.location is not None and through is not None:
@@ -131,9 +132,10 @@ class Fetcher:
         return reply
 
     def _ask(
-        self, url: str, cookies: str, validators: tuple[str, str], started: float, max_size: int, any_type: bool
+        self, url: str, cookies: str, validators: tuple[str, str], deadline: float, max_size: int, any_type: bool
     ) -> Response:
-        self._line.open(started + self._timeout)
+        started = time.monotonic()
+        self._line.open(deadline)
         headers = self._headers(url, cookies, validators)
         try:
             reply = self._send(url, headers)

@@ -62,7 +62,8 @@ WHERE id IN (SELECT rowid FROM sections_fts WHERE sections_fts MATCH :match {fil
 """
 _FILTER = """
 AND {table} IN (SELECT sections.id FROM pages JOIN sections ON sections.page = pages.id
-    WHERE (:site IS NULL OR pages.site = :site OR pages.site LIKE '%.' || :site)
+    WHERE (:site IS NULL OR pages.site = :site OR pages.site LIKE '%.' || :site
+        OR pages.site LIKE :site || ':%' OR pages.site LIKE '%.' || :site || ':%')
     AND (:lang IS NULL OR pages.lang = :lang) AND (:since IS NULL OR pages.fetched_at >= :since))
 """
 # The heading shown is the section's own, or that of the nearest section before it.
@@ -144,15 +145,17 @@ def search(
 ) -> Results:
     """The pages of the index that match, the best first.
 
-    `site` is a host (its subdomains count), `lang` a language code, `since` an ISO 8601 date or time from which on a
-    page must have been fetched. Raises IndexFileError when there is no index to read, UsageError for a limit below 1.
+    `site` is a host, with a port or on any (its subdomains count), `lang` a language code, `since` an ISO 8601 date or
+    time from which on a page must have been fetched. Raises IndexFileError when there is no index to read, UsageError
+    for a limit below 1.
     Any query is taken: what holds no word finds nothing.
     """
     if limit < 1:
         raise UsageError(f"limit is {limit}", "give a number from 1")
     started = time.perf_counter()
     parsed = parse_query(query)
-    site, lang = (value and value.encode("utf-8", "replace").decode() for value in (site, lang))
+    site = site and _bare(site).rpartition("@")[2].split("/", 1)[0]
+    lang = lang and _bare(lang).replace("_", "-").partition("-")[0]
     connection = connect_reader(Path(db))
     try:
         connection.execute("BEGIN")  # one snapshot for all statements, whatever a crawl commits meanwhile
@@ -162,6 +165,12 @@ def search(
     finally:
         connection.close()
     return Results(query, total, round((time.perf_counter() - started) * 1000, 2), hits, parsed.match)
+
+
+def _bare(written: str) -> str:
+    """A filter as people type or paste it: in any case, perhaps with a scheme."""
+    text = written.encode("utf-8", "replace").decode().strip().lower()
+    return text.partition("://")[2] or text
 
 
 def _hits(

@@ -135,9 +135,10 @@ def retry_after(written: str, date: str = "") -> float:
 
     A date is held against the `date` that the answer carries, so that it does not matter whose clock is wrong.
     """
+    numbers = [part.strip() for part in written.split(",")]  # several such headers: the longest counts
+    if all(number.isascii() and number.isdigit() for number in numbers):
+        return min(max(map(float, numbers)), MAX_RETRY_AFTER)
     written = written.strip()
-    if written.isascii() and written.isdigit():
-        return min(float(written), MAX_RETRY_AFTER)
     then, now = _time(written), _time(date)
     if then is None:
         return 0.0

@@ -33,6 +33,7 @@ BATCH: Final = 64  # outcomes in one transaction at most
 DEFAULT_DELAY: Final = 1.0  # seconds between requests to a host that is not this machine
 OWN_CARE: Final = 0.2  # how much less this very machine rests when it is in trouble
 _ROOM: Final = 4 * HOST_SHARE  # new URLs that a transaction hands back at most
+_USUAL: Final = {"traps": True, "sitemaps": True, "drop_tracking": False}
 _TICK: Final = 0.2  # seconds between two looks of the main thread at the clock, the keyboard and the progress
 
 Item = Outcome | RobotsReply | HostPace
@@ -155,6 +156,7 @@ def crawl(
         sitemaps = tuple(dict.fromkeys(guesses)) if config.sitemaps and config.depth else ()
         resumed = store.begin(_rules(config), config.seeds, fresh=config.fresh, revisit=revisit, sitemaps=sitemaps)
         before = store.totals(config.seeds)
+        access.trust(before.named)
         pace = pace_of(config, store.hosts.paces())
         frontier = Frontier(pace, waiting=before.queued, max_pages=config.max_pages, retries=config.retries)
         ring = Ring(config, frontier, store, Traps(before.traps if config.traps else ()))
@@ -320,14 +322,17 @@ def _start(thread: threading.Thread) -> None:
 
 
 def _rules(config: Config) -> dict[str, Any]:
-    """What the verdict on a URL depends on; kept with the crawl, to know whether the next one is the same."""
+    """What the verdict on a URL depends on; kept with the crawl, to know whether the next one is the same, and for an
+    update. What is as by default is left out, but for the first few.
+    """
+    unusual = {name: value for name, value in _USUAL.items() if getattr(config, name) is not value}
     return {
         "seeds": list(config.seeds),
         "depth": config.depth,
         "scope": config.scope,
         "include": list(config.include),
         "exclude": list(config.exclude),
-    } | ({} if config.traps else {"traps": False})
+    } | {name: not value for name, value in unusual.items()}
 
 
 def _cores() -> int:

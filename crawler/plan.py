@@ -35,9 +35,11 @@ def preview(config: Config) -> dict[str, Any]:
 
 def _verdict(config: Config, seed: str, permits: dict[str, Permit]) -> str:
     rules = permits[origin(seed)].rules
+    if not config.obey_robots:
+        return "allowed, for robots.txt is not asked for"
     if rules.allows(config.user_agent, seed):
-        return "allowed by robots.txt"
-    return rules.reason or "refused by robots.txt"
+        return "allowed by robots.txt" if rules.text else "allowed, for there is no robots.txt"
+    return f"refused: {rules.reason}" if rules.reason else "refused by robots.txt"
 
 
 def _told(config: Config, visitor: Visitor, home: str, permit: Permit) -> dict[str, Any]:
@@ -48,7 +50,7 @@ def _told(config: Config, visitor: Visitor, home: str, permit: Permit) -> dict[s
     return {
         "notes": permit.rules.notes(config.user_agent),
         "usage": list(permit.rules.usages(config.user_agent)),
-        "pace": f"{slots} at a time, {delay:g} s between two requests",
+        "pace": f"{delay:g} s between two requests" if delay else f"{slots} at a time",
         "slots": slots,
         "delay": delay,
         # One request begins a delay after another, however many are under way.
@@ -60,7 +62,8 @@ def _told(config: Config, visitor: Visitor, home: str, permit: Permit) -> dict[s
 
 def _listed(config: Config, visitor: Visitor, home: str, permit: Permit, delay: float) -> tuple[int, bool]:
     """How many URLs the sitemaps list that robots.txt names, and whether some sitemaps were left out."""
-    waiting = [normalize(url, home + "/") for url in permit.rules.sitemaps]
+    named = permit.rules.sitemaps if config.sitemaps and config.depth else ()
+    waiting = [normalize(url, home + "/") for url in named]
     asked: set[str] = set()
     pages: set[str] = set()
     while waiting and len(asked) < _SITEMAPS and len(asked) * delay < _PATIENCE:

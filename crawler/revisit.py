@@ -30,6 +30,7 @@ def update(
         raise IndexFileError(f"{path}: there is nothing to update", "crawl first: crawl --seed URL --depth 2")
     seeds, include, exclude = (tuple(rules[name]) for name in ("seeds", "include", "exclude"))
     config = replace(
-        config, seeds=seeds, depth=rules["depth"], scope=rules["scope"], include=include, exclude=exclude, fresh=False
-    )
+        config, seeds=seeds, depth=rules["depth"], scope=rules["scope"], include=include, exclude=exclude, fresh=False,
+        **{name: rules[name] for name in ("traps", "sitemaps", "drop_tracking") if name in rules},
+    )  # fmt: skip
     return crawl(config, revisit=Revisit(before), on_progress=on_progress, interrupts=interrupts)

@@ -22,9 +22,9 @@ _VARIED: Final = re.compile(
 )  # a hexadecimal id or a date, or a number
 _SLUG: Final = re.compile(r"(?<![^/.])[^-_./]++(?:[-_][^-_./]++){2,}+")  # words-of-a-title
 _SESSION: Final = re.compile(
-    r";jsessionid=[^?]*"
+    r";jsessionid=[^?/;]*"
     r"|(?<=[?&])(?:(?:php|j)sess(?:ion)?id|aspsessionid[a-z]{0,16})=[^&]{8,200}(?:&|$)"
-    r"|(?<=[?&])(?:(?:zen|osc|s|oscs)id|s|sess|session|session_?id)=[0-9a-f]{26,128}(?:&|$)",
+    r"|(?<=[?&])(?:(?:zen|osc|s|oscs)id|sess|session_?id)=[0-9a-f]{26,128}(?:&|$)",
     re.I,
 )
 _REPEATED: Final = 3  # times in a row; Heritrix allows a segment twice, Nutch and BUbiNG give up at the third

@@ -33,7 +33,7 @@ class DefaultToCrawl(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args:
-            args = ["--help"]
+            args = ["crawl"] if _has_seeds() else ["--help"]
         elif args[0].startswith("-") and args[0] not in ("--help", "--version", "-h"):
             args = ["crawl", *args]
         elif not args[0].startswith("-") and args[0] not in self.commands:
@@ -42,6 +42,13 @@ class DefaultToCrawl(click.Group):
             hint = f"crawl --seed {args[0]}" if looks_like_url else f"crawl {close[0]}" if close else "crawl --help"
             raise UsageError(f"no command {args[0]!r}", f"did you mean: {hint}" if hint != "crawl --help" else hint)
         return super().parse_args(ctx, args)
+
+
+def _has_seeds() -> bool:
+    """Whether ./config.toml or the environment says where to begin: then `crawl` alone crawls."""
+    from crawler.config import load
+
+    return bool(load({}).seeds)
 
 
 def common(command: Callable[..., Any]) -> Callable[..., Any]:

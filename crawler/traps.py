@@ -7,6 +7,7 @@ parts always does. A trap that is found late costs a thousand requests, a site t
 the evidence is a thousand pages in a row, and of pages that do not even lead to more of them, which may end, more yet.
 """
 
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -23,6 +24,7 @@ _SELDOM: Final = 16  # of pages that bring something, every one is looked at, ev
 _RICH: Final = 16_000  # words and links: what has brought so many is no trap
 _MOST_WATCHED: Final = 4_096  # shapes; and of paths with what their pages brought:
 _MOST_PATHS: Final = 64
+_NO_DIGITS: Final = re.compile(r"[^\s\d]+")
 _BEGINNING: Final = 8_000  # characters of a text that are read
 _MOST_LINKS: Final = 300  # links of a page that are looked at
 
@@ -113,9 +115,10 @@ class Traps:
 def _brings(page: Page, text: str, path: str) -> tuple[set[int], set[int]]:
     """The words of a page and its links to other paths, and its links to its own path, hashed.
 
-    What holds a number is no word: a calendar is full of them.
+    Digits are no words, nor part of any: a calendar is full of them. A word is what has a letter, of whatever script.
     """
-    found = {hash(word) for word in text[:_BEGINNING].split() if word.isalpha()}
+    words = _NO_DIGITS.findall(text[:_BEGINNING])
+    found = {hash(word) for word in words if any(map(str.isalpha, word))}
     more: set[int] = set()
     for link in page.links[:_MOST_LINKS]:
         (more if _path_of(link.url) == path else found).add(hash(link.url))

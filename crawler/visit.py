@@ -1,6 +1,7 @@
 """What a fetcher does with one task: fetch, parse, judge the outlinks. The result is an `Outcome` for the queue."""
 
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -58,7 +59,7 @@ class Visitor:
         """What a sitemap says; nothing if it cannot be had. Never raises."""
         try:
             normal = normalize(url)
-            reply = self._get_followed(normal, self._config.max_size) if normal else None
+            reply = self._fetcher.get(normal, any_type=True) if normal else None
         except FetchError:
             return Sitemap()
         if reply is None or reply.status != 200:
@@ -66,19 +67,22 @@ class Visitor:
         return parse_sitemap(reply.body, reply.url, self._config.max_size)
 
     def _get_followed(self, url: str, max_size: int) -> Response:
-        """The reply for a robots.txt or a sitemap, redirects followed, across hosts too (RFC 9309 §2.3.1.2).
+        """The reply for a robots.txt, redirects followed, across hosts too (RFC 9309 §2.3.1.2).
 
         After too many it is the last redirect. Raises FetchError.
         """
+        until = time.monotonic() + self._config.timeout  # for all of them
         reply = self._fetcher.get(url, max_size=max_size, any_type=True, through=lambda _: True)
         for _ in range(MAX_REDIRECTS):
             if reply.location is None:
                 break
+            if self._stopped.is_set() or (left := until - time.monotonic()) <= 0:
+                raise FetchError("timeout", "no complete reply before the deadline", transient=True)
             target = normalize(reply.location, url)
             if target is None:
                 raise FetchError("bad-redirect", f"{url} redirects to no http URL")
             url = target
-            reply = self._fetcher.get(url, max_size=max_size, any_type=True, through=lambda _: True)
+            reply = self._fetcher.get(url, max_size=max_size, any_type=True, through=lambda _: True, timeout=left)
         return reply
 
     def visit(self, task: Task) -> Visited:
@@ -153,9 +157,10 @@ class Visitor:
         return visited._replace(outcome=replace(outcome, edges=(*others, *outcome.edges)))
 
     def _allows(self, task: Task, url: str) -> bool:
-        """Whether a URL may be asked for on the way to that of the task."""
+        """Whether a URL may be asked for on the way to that of the task; comes when the host has rested."""
         assert task.rules is not None
-        return self._outlinks.verdict(url) is None and task.rules.allows(self._config.user_agent, url)
+        may = self._outlinks.verdict(url) is None and task.rules.allows(self._config.user_agent, url)
+        return may and not self._stopped.wait(task.delay)
 
     def _judged(self, task: Task, reply: Response, conditional: bool) -> Outcome:
         if reply.status == 304 and conditional:

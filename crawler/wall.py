@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from crawler.fetch import Response
 
 _TEMPORARY = frozenset({302, 303, 307})  # what moved for good is no wall
+_NOT_NOW = frozenset({429, 503})
 _STEPS: Final = 10
 _COOKIES: Final = 50  # kept of a chain at most (RFC 6265 §6.1)
 _COOKIE: Final = 4096  # bytes of one
@@ -49,10 +50,12 @@ class Wall:
                 reply = ask(target, "; ".join(f"{name}={value}" for name, value in cookies.items()))
             except FetchError:
                 break
+            if target == url and reply.location is None:
+                self._in_vain.pop(home, None)
+                return reply
+            if reply.status in _NOT_NOW:  # which the host says of the whole chain
+                return reply
             if reply.location is None:
-                if target == url:
-                    self._in_vain.pop(home, None)
-                    return reply
                 break
         self._in_vain[home] = self._in_vain.get(home, 0) + 1
         return first

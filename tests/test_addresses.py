@@ -139,3 +139,8 @@ def test_a_guard_keeps_its_exemptions() -> None:
     exempt.append(("10.0.0.2", 80))
     assert guard.allows("10.0.0.1", 80)
     assert not guard.allows("10.0.0.2", 80)
+
+
+def test_an_address_is_the_same_however_it_is_written() -> None:
+    """A seed's address comes as the standard of URLs writes it, and the resolver writes it otherwise."""
+    assert Guard({("::ffff:7f00:1", 8000)}).allows("::ffff:127.0.0.1", 8000)

@@ -61,6 +61,7 @@ def test_an_unfinished_crawl_and_how_to_go_on(site: Site, run: Run, db: Path) ->
         "any",
         "--exclude",
         "/old *",
+        "--no-sitemaps",
         "--db",
         str(db),
     ]

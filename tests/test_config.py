@@ -203,7 +203,27 @@ def test_mistakes_in_the_environment(here: Path, variable: str, text: str, hint:
 
 def test_other_variables_are_not_ours(here: Path) -> None:
     """What does not begin with CRAWL_ and a key is left alone."""
-    assert load({}, None, {"DEPTH": "9", "CRAWL": "9", "CRAWL_DEPTHS": "9", "crawl_depth": "9"}) == Config()
+    assert load({}, None, {"DEPTH": "9", "CRAWL": "9", "CRAWL_OTHER": "9", "crawl_depth": "9"}) == Config()
+
+
+def test_a_variable_that_is_nearly_one_of_ours_is_a_slip(here: Path) -> None:
+    """What nearly is the name of a setting is not ignored in silence."""
+    with pytest.raises(UsageError, match="CRAWL_DEPHT is unknown") as caught:
+        load({}, None, {"CRAWL_DEPHT": "3"})
+    assert caught.value.hint == "did you mean CRAWL_DEPTH?"
+
+
+def test_headers_come_from_the_environment_a_line_each(here: Path) -> None:
+    """A token need not stand in the list of processes."""
+    made = load({}, None, {"CRAWL_HEADERS": "Authorization: Bearer x:y\nX-One: 1\n"})
+    assert made.headers == {"Authorization": "Bearer x:y", "X-One": "1"}
+
+
+@pytest.mark.parametrize("name", ["Host", "content-length", "Transfer-Encoding", "User-Agent"])
+def test_headers_that_are_the_crawler_s_own(name: str) -> None:
+    """What frames a request, or says who asks, is no header for a user to give."""
+    with pytest.raises(UsageError, match="crawler's own"):
+        Config(headers={name: "5"})
 
 
 @pytest.mark.parametrize(

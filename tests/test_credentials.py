@@ -12,6 +12,7 @@ import trustme
 from crawler import Config, Report
 from crawler.cli import run as run_cli
 from crawler.config import load
+from crawler.credentials import Credentials
 from crawler.errors import UsageError
 from tests.site import Site
 from tests.test_fetch import html
@@ -177,3 +178,16 @@ def test_a_proxy_and_a_password_come_from_our_own_variables(tmp_path: Path) -> N
     config = load({}, None, {"CRAWL_AUTH": "a:b", "CRAWL_PROXY": "socks5h://p:1", "HTTP_PROXY": "http://q:2"})
     assert (config.auth, config.proxy) == ("a:b", "socks5h://p:1")
     assert load({}, None, {"HTTP_PROXY": "http://q:2", "CRAWL_INSECURE": "1"}) == Config()
+
+
+def test_a_cookie_of_a_host_is_not_that_of_its_subdomains(tmp_path: Path) -> None:
+    """FALSE in the second column of a cookies.txt means this very host; TRUE means those below it, too."""
+    file = tmp_path / "cookies.txt"
+    file.write_text(
+        "# Netscape HTTP Cookie File\n"
+        "example.com\tFALSE\t/\tFALSE\t0\tOWN\tsecret\n"
+        ".example.com\tTRUE\t/\tFALSE\t0\tALL\tshared\n"
+    )
+    given = Credentials.of(("http://example.com/",), {}, "", str(file))
+    assert given.for_url("http://evil.example.com/") == {"Cookie": "ALL=shared"}
+    assert "OWN=secret" in given.for_url("http://example.com/")["Cookie"]

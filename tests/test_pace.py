@@ -175,6 +175,11 @@ def test_a_date_is_held_against_the_clock_of_the_server() -> None:
         assert 50 < retry_after(formatdate(time.time() + 60, usegmt=True), date) <= 60
 
 
+def test_of_several_retry_afters_the_longest_counts() -> None:
+    """Two headers come as one, with a comma."""
+    assert retry_after("3, 4") == 4.0
+
+
 def test_a_trouble_of_this_machine_is_not_the_host_s() -> None:
     """Who has no file left to open waits a moment, and blames no host for it."""
     tempo = after(Pace(1, 0.0), *[Answer(trouble="connect-error", is_ours=True)] * 20)

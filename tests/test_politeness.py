@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -365,3 +366,31 @@ def test_a_preview_tells_the_pace_and_how_long_it_takes(site: Site) -> None:
     made = preview(Config(seeds=(site.url(),)))["seeds"][0]
     assert (made["sitemap_urls"], made["more_sitemaps"], made["pages_per_minute"]) == (7, False, None)
     assert site.paths == ["/s.xml"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["delay = 1e9", "delay = 9e999", "delay = 'abc'", "robots_status = 'abc'", "robots_at = x'00ff'", "robots_txt = 7"],
+)
+def test_what_a_file_says_of_a_host_is_held_to_what_we_would_write(site: Site, db: Path, run: Run, row: str) -> None:
+    """A file that somebody else wrote into neither stops a crawl nor slows it down without end."""
+    site.page("/", links=["/a"])
+    site.page("/a")
+    run()
+    with closing(sqlite3.connect(db)) as connection, connection:
+        connection.execute(f"UPDATE hosts SET {row}")
+    report = run(fresh=True, max_time=20)
+    assert report.pages == 2
+
+
+def test_a_robots_txt_behind_slow_redirects_has_one_deadline(serve: Callable[..., Wire], run: Run) -> None:
+    """Each hop gets what is left of the time, not the whole of it again."""
+
+    def talk(connection: socket.socket) -> None:
+        threading.Event().wait(0.4)
+        number = len(wire.requests)
+        connection.sendall(f"HTTP/1.1 302 F\r\nLocation: /r{number}\r\nContent-Length: 0\r\n\r\n".encode())
+
+    wire = serve(talk)
+    run(seeds=(wire.url,), timeout=1.0, retries=0)
+    assert len(wire.requests) <= 4

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from crawler.elements import root
 from crawler.sitemap import MAX_ENTRIES, Sitemap, parse_sitemap
 
 HOME = "https://h.test/sitemap.xml"
@@ -81,3 +82,11 @@ def test_broken_xml_says_what_stands_before_the_fault() -> None:
 def test_a_sitemap_without_end_is_cut() -> None:
     """No more entries are taken than the protocol allows."""
     assert len(read(urls(*[("/a", "")] * (MAX_ENTRIES + 10))).pages) == MAX_ENTRIES
+
+
+@pytest.mark.parametrize("encoding", ["base64", "no-such-encoding", "x" * 60_000])
+def test_an_encoding_that_is_none_says_nothing(encoding: str) -> None:
+    """XML that names an encoding which there is not is broken XML, and raises nothing."""
+    body = f"<?xml version='1.0' encoding='{encoding}'?><urlset/>".encode()
+    assert parse_sitemap(body, "http://a.example/s.xml").pages == ()
+    assert root(body) == ""

@@ -200,6 +200,10 @@ def is_trap_after(pages: list[tuple[Page, str]]) -> bool:
     return traps.verdict("http://h/x/0") is not None
 
 
+def spelled(number: int) -> str:
+    return "".join("abcdefghij"[int(digit)] for digit in str(number))
+
+
 @pytest.mark.parametrize(
     ("text", "links", "is_trap"),
     [
@@ -208,7 +212,10 @@ def is_trap_after(pages: list[tuple[Page, str]]) -> bool:
         (lambda n: f"number {n}, date {n}-01-01, id{n}", lambda n: [f"/x/{n + 1}"], True),
         (lambda n: " ".join(Random(n).sample(WORDS, 9)), lambda n: [f"/x/{n + 1}"], True),
         (lambda n: "the same", lambda n: [f"/x/{n + 1}", f"/other/{n}"], False),
-        (lambda n: "".join("abcdefghij"[int(digit)] for digit in str(n)), lambda n: ["/"], False),
+        (lambda n: spelled(n), lambda n: ["/"], False),
+        (lambda n: "，".join(chr(0x4E00 + int(digit)) for digit in str(n)), lambda n: [f"/x/{n + 1}"], False),
+        (lambda n: "".join(chr(0x915 + int(digit)) + "\u093f" for digit in str(n)), lambda n: [f"/x/{n + 1}"], False),
+        (lambda n: f"call_{spelled(n)}();", lambda n: [f"/x/{n + 1}"], False),
         (lambda n: "the same" if n % 500 else "x" * (n + 1), lambda n: ["/"], False),
     ],
     ids=[
@@ -218,6 +225,9 @@ def is_trap_after(pages: list[tuple[Page, str]]) -> bool:
         "few words in any order",
         "links",
         "words",
+        "Chinese",
+        "Hindi",
+        "code",
         "now and then",
     ],
 )

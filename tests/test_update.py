@@ -190,7 +190,7 @@ def test_a_killed_update_goes_on(run: Run, again: Again, site: Site, db: Path) -
     site.page("/", links=[f"/{number}" for number in range(20)])
     for number in range(20):
         site.page(f"/{number}")
-    run()
+    run(sitemaps=True)
     site.seen.clear()
     assert again(max_pages=5, threads=1) == found(same=5)
     assert again(threads=1) == found(same=16)
@@ -235,7 +235,7 @@ def test_only_what_is_due_is_asked_for(run: Run, again: Again, site: Site, db: P
     """A page that was just found unchanged is not asked for again before it is due."""
     site.page("/", links=["/a"])
     site.page("/a")
-    run()
+    run(sitemaps=True)
     rows(db, "UPDATE urls SET fetched_at = '2026-01-01T00:00:00Z', due_at = '2026-01-01T00:00:00Z'")
     assert again(before=None) == found(same=2)
     site.seen.clear()
@@ -384,7 +384,7 @@ def test_what_a_sitemap_says_has_changed_is_due(run: Run, again: Again, site: Si
     site.page("/", links=["/old", "/fresh"])
     site.page("/old")
     site.page("/fresh")
-    run()
+    run(sitemaps=True)
     not_due(db)
     sitemap(site, "/sitemap.xml", old="2025-12-31", fresh="2026-01-02")
     site.page("/fresh", "news")
@@ -398,7 +398,7 @@ def test_sitemaps_that_robots_names_are_read(run: Run, again: Again, site: Site,
     site.page("/", links=["/a", "/b"])
     site.page("/a")
     site.page("/b")
-    run()
+    run(sitemaps=True)
     not_due(db)
     elsewhere = site.url("/elsewhere.xml").replace("127.0.0.1", "localhost")
     named = ("/index.xml", site.url("/secret.xml"), elsewhere, "http://[", "mailto:x")
@@ -450,3 +450,37 @@ def test_an_alias_that_fails_while_its_page_moves_points_to_the_right_one(
     assert len(held) == 1
     assert rows(db, "SELECT count(*) FROM urls WHERE same_as NOT IN (SELECT id FROM pages)") == [0]
     assert search("twin", db=db).total == 1
+
+
+def test_an_update_keeps_the_pages_of_every_seed_of_the_file(run: Run, again: Again, site: Site, db: Path) -> None:
+    """Two sites of this machine share a file: an update by the seeds of the last crawl loses no page of the other."""
+    other = Site()
+    other.page("/", links=["/b"])
+    other.page("/b")
+    site.page("/", links=["/a"])
+    site.page("/a")
+    run(seeds=(other.url(),))
+    run()
+    assert again() == found(same=4)
+    other.close()
+
+
+def test_a_page_at_an_address_that_may_not_be_reached_stays(run: Run, again: Again, site: Site, db: Path) -> None:
+    """That a page cannot be asked for, by a rule, says nothing of what it showed."""
+    other = Site()
+    other.page("/", "zebra")
+    site.page("/", links=[other.url()])
+    run(scope="any", allow_private=True)
+    assert again() == found(same=1)
+    assert search("zebra", db=db).total == 1
+    other.close()
+
+
+def test_an_update_drops_what_the_crawl_dropped(run: Run, again: Again, site: Site, db: Path) -> None:
+    """Which URLs there are is decided as the crawl decided it: tracking is dropped, sitemaps are left alone."""
+    site.page("/", links=["/a?utm_source=x"])
+    site.page("/a")
+    sitemap(site, "/sitemap.xml", listed="2026-01-02")
+    run(drop_tracking=True)
+    assert again() == found(same=2)
+    assert "/sitemap.xml" not in site.paths

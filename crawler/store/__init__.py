@@ -136,6 +136,8 @@ class Totals:
     reasons: dict[str, int] = field(default_factory=dict)
     seeds: dict[str, str] = field(default_factory=dict)
     """What became of each seed: its state, reason and detail, joined by `: `."""
+    named: tuple[str, ...] = ()
+    """All seeds that were ever named, by whatever crawl into the same store."""
     traps: frozenset[str] = frozenset()
     """The shapes of the URLs that were left out as being in a trap."""
 

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from crawler.pace import MAX_RETRY_AFTER
+from crawler.pace import MAX_RETRY_AFTER, MAX_SLOW
 from crawler.store import HostPace, RobotsReply
 from crawler.urls import host
 
@@ -32,7 +32,9 @@ class SqliteHosts:
         """What an origin answered for robots.txt; None when it was never asked."""
         with self._transaction() as run:
             row = run(_ROBOTS, (origin,)).fetchone()
-        return RobotsReply(*row) if row else None
+        if row is None or not isinstance(row[1], int | None) or not all(isinstance(text, str) for text in row[2:]):
+            return None  # whoever wrote it, it was not us
+        return RobotsReply(*row)
 
     def paces(self) -> dict[str, HostPace]:
         """The hosts that have to be asked less often than others, by name: a host is as slow as its slowest origin."""
@@ -43,7 +45,8 @@ class SqliteHosts:
         for origin, slow, until in rows:
             name = host(origin + "/")
             known = paces.get(name, HostPace(origin, 0.0, 0.0))
-            paces[name] = HostPace(origin, max(known.slow, slow), max(known.rest, _left(until, now)))
+            bearable = min(max(slow, 0.0), MAX_SLOW) if isinstance(slow, int | float) else 0.0
+            paces[name] = HostPace(origin, max(known.slow, bearable), max(known.rest, _left(until, now)))
         return paces
 
 

@@ -74,7 +74,7 @@ class Rows:
             return
         if o.page and before.has_page and o.body_hash and before.body_hash == o.body_hash and not fresh:
             self.kept.append((o.id, o.fetched_at))
-        elif o.state != "failed" or o.reason in sql.GONE:
+        elif not _may_pass(o) or o.reason in sql.GONE:
             self.replaced.append(o.id)
             if o.page and before.is_indexed and before.text_hash != o.text_hash:
                 self.altered.append(o.id)
@@ -121,6 +121,8 @@ class Rows:
             detail = _GONE_SINCE + o.fetched_at if before.is_indexed else before.detail or ""
         elif same_as and state == "done":
             reason = "duplicate"
+        elif before.is_indexed and _may_pass(o):
+            state = "failed"
         self.outcomes.append(
             (o.id, state, reason, detail, o.status, o.attempts, o.fetched_at, round(o.seconds, 4), o.size,
              o.content_type, o.etag, o.last_modified, redirect_to, same_as, int(o.status is not None),
@@ -166,6 +168,11 @@ class Rows:
     def target_urls(self) -> list[str]:
         """The URLs by their place, as `links` name them."""
         return list(self._places)
+
+
+def _may_pass(o: Outcome) -> bool:
+    """Whether what the URL showed before stays: that it cannot be asked now says nothing of it."""
+    return o.state == "failed" or o.reason == "private-address"
 
 
 def _due(o: Outcome, before: Known, verdict: str) -> str:

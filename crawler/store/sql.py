@@ -292,6 +292,9 @@ REASONS = """
 SELECT reason, count(*) FROM urls WHERE state IN ('failed', 'skipped', 'gone') GROUP BY 1 ORDER BY 2 DESC
 """
 
+NAMED = """
+SELECT DISTINCT seed.value FROM crawls, json_each(crawls.rules, '$.seeds') AS seed
+"""
 FATES = """
 SELECT url, state || iif(reason = '', '', ': ' || reason) || iif(coalesce(detail, '') = '', '', ': ' || detail)
 FROM urls WHERE url IN (SELECT value FROM json_each(?))

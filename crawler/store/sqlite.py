@@ -27,7 +27,7 @@ from crawler.store.rows import Rows
 from crawler.urls import Scope, host, origin, same_site
 
 _CLOSER_LOOKS = 8  # at the texts of pages that may be alike, for each page
-_OF_THE_RUN = {"fresh", "update"}  # keys of the rules that say how a crawl runs, not what belongs to it
+_OF_THE_RUN = {"fresh", "update", "sitemaps"}  # keys of the rules that say how a crawl runs, not what belongs to it
 
 
 class SqliteStore:
@@ -294,6 +294,7 @@ class SqliteStore:
             pages = run("SELECT count(*) FROM pages").fetchone()[0]
             fates = run(sql.FATES, (_json(list(seeds)),)).fetchall()
             aliases = run("SELECT count(*) FROM urls WHERE same_as IS NOT NULL").fetchone()[0]
+            named = tuple(row[0] for row in run(sql.NAMED))
             trapped = run(sql.TRAPPED).fetchall() if "trap-shape" in dict(reasons) else []
         counts = {state: states.get(state, 0) for state in ("queued", "failed", "skipped", "gone")}
         return Totals(
@@ -301,6 +302,7 @@ class SqliteStore:
             duplicates=aliases,
             reasons=dict(reasons),
             seeds=dict(fates),
+            named=named,
             traps=frozenset(shape(url) for (url,) in trapped),
             **counts,
         )
