@@ -1,6 +1,7 @@
 """The command line: each command parses its flags, calls the library, prints."""
 
 import gc
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -126,7 +127,7 @@ def crawl_command(**flags: Any) -> int:
         console.result(as_json(report.as_dict()))
     if report.interrupted:
         return interrupts.exit_code
-    _check_seeds(report)
+    _check_seeds(report, config.db)
     return 0 if report.pages else 1
 
 
@@ -173,7 +174,7 @@ def update_command(**flags: Any) -> int:
             console.say("\n".join(rest))
     if report.interrupted:
         return interrupts.exit_code
-    _check_seeds(report)
+    _check_seeds(report, config.db)
     return 0
 
 
@@ -253,11 +254,11 @@ def _asks_strangers(config: "Config") -> bool:
     return not all(is_loopback(hostname(seed)) for seed in config.seeds)
 
 
-def _check_seeds(report: "Report") -> None:
+def _check_seeds(report: "Report", db: str) -> None:
     if report.no_seed_fetched:
         fates = "; ".join(f"{url} ({fate})" for url, fate in report.seeds.items())
-        seed = next(iter(report.seeds))
-        raise SeedError(f"no seed could be fetched: {fates}", f"what to do: crawl why {seed}")
+        why = shlex.join(["crawl", "why", next(iter(report.seeds)), *([] if db == "crawl.db" else ["--db", db])])
+        raise SeedError(f"no seed could be fetched: {fates}", f"it says what to do: {why}")
 
 
 def _ago(age: str | None) -> str | None:
