@@ -44,10 +44,7 @@ _REASONS: Final[dict[str, tuple[str, str]]] = {
     "decode-error": ("the answer could not be unpacked", ""),
     "parse-error": ("the document could not be taken apart", ""),
     "internal-error": ("the crawler failed at it", "report it, with the detail"),
-    "cut-at-max-size": (
-        "in the index, but only its beginning",
-        "allow more bytes, and fetch it again: --max-size 50000000 --fresh",
-    ),
+    "cut-at-max-size": ("in the index, but only its beginning", "allow more, and again: --max-size 50000000 --fresh"),
     "cut-by-parser": ("in the index, but only its beginning: to take the rest apart would take far too long", ""),
     "unreached": ("no page led to it again in a crawl with --fresh", _GO_ON),
     "http-401": ("it wants a login", "--auth USER:PASSWORD, or --header 'Authorization: …'"),
