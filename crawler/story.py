@@ -11,7 +11,7 @@ from crawler.errors import UsageError
 from crawler.robots import Rules
 from crawler.shapes import repetition, without_session
 from crawler.store.schema import connect_reader, failure
-from crawler.urls import Scope, normalize, origin, same_site
+from crawler.urls import Scope, normalize, origin, same_site, without_tracking
 
 _FEW: Final = 5  # links and similar pages that are named
 _LONGEST_PATH: Final = 1000  # URLs; a path is as long as the depth
@@ -218,14 +218,18 @@ def _story(connection: sqlite3.Connection, url: str, agent: str, strict: bool) -
 
 def _unseen(connection: sqlite3.Connection, url: str, scope: Ruling, robots: Ruling) -> Story:
     other = "http" if url.startswith("https:") else "https"
-    near = (without_session(url), url.rstrip("/"), url + "/", f"{other}{url[url.index(':') :]}", url.partition("?")[0])
+    cleaned = (without_session(url), without_tracking(url))
+    near = (*cleaned, url.rstrip("/"), url + "/", f"{other}{url[url.index(':') :]}", url.partition("?")[0])
     like = connection.execute(
         "SELECT url FROM urls WHERE url IN (SELECT value FROM json_each(?)) LIMIT 1", (json.dumps(near),)
     ).fetchone()
     verdict = "never seen: no page links to it"
     advice = f"did you mean {like[0]} ?" if like else f"give it as a seed: --seed {url}"
-    if like and like[0] == without_session(url):
-        verdict, advice = "known without the id of a session, which links lose", f"crawl why {like[0]}"
+    if like and like[0] in cleaned:
+        lost = "the id of a session" if like[0] == cleaned[0] else "what tracks visitors"
+        verdict, advice = f"known without {lost}, which links lose", f"crawl why {like[0]}"
+    elif not like and robots.allowed is False:  # as a seed, too
+        advice = reasons.advice("skipped", "robots")
     return Story(
         url=url, seen=False, state="", reason="", detail="", verdict=verdict, advice=advice, depth=None, path=(),
         found_at=None, mentions=(), mentioned_on=0, scope=scope, robots=robots, redirects_to=(), redirected_from=(),

@@ -169,7 +169,8 @@ def test_a_url_that_was_never_seen(crawled: Site, db: Path) -> None:
     assert (story.seen, story.state, story.answer, story.page) == (False, "", None, None)
     assert "no page links to it" in story.verdict
     assert story.robots.allowed is False
-    assert story.advice == f"give it as a seed: --seed {story.url}"
+    assert story.advice == reasons.advice("skipped", "robots")  # it would be refused as a seed, too
+    assert why(crawled.url("/never"), db=db).advice == f"give it as a seed: --seed {crawled.url('/never')}"
     assert why(crawled.url("/a/"), db=db).advice == f"did you mean {crawled.url('/a')} ?"
 
 
@@ -225,3 +226,13 @@ def test_every_documented_reason_has_words() -> None:
         assert reasons.in_words("skipped", reason) != reason, reason
     assert reasons.in_words("failed", "http-418") == "its server answered 418"
     assert reasons.in_words("skipped", "brand-new") == "brand-new"
+
+
+def test_a_url_that_links_lose_something_of_is_known_without_it(site: Site, run: Run, db: Path) -> None:
+    """What tracks visitors was dropped from the links: who asks by the URL of a link is told where it is."""
+    site.page("/", links=["/a?utm_source=x"])
+    site.page("/a")
+    run(drop_tracking=True)
+    told = why(site.url("/a?utm_source=x"), db=db)
+    assert told.verdict == "known without what tracks visitors, which links lose"
+    assert told.advice == f"crawl why {site.url('/a')}"
