@@ -111,20 +111,22 @@ class Fetcher:
         validators: tuple[str, str] = ("", ""),
         through: Callable[[str], bool] | None = None,
         timeout: float | None = None,
+        as_user: bool = True,
     ) -> Response:
         """Fetches a normalised URL. Blocks until the deadline at most. Raises FetchError.
 
         The body is read only of a 2xx reply that is HTML, plain text, a sitemap or a feed; with `any_type` of any.
         `validators` are ETag and Last-Modified of a copy that we have: if it is still right, the status is 304
         (RFC 9110 §13.1). `through` says which URLs of the same origin may be asked for on the way through a cookie
-        wall; without it, none may. `timeout` is shorter than that of every GET, in seconds.
+        wall; without it, none may. `timeout` is shorter than that of every GET, in seconds. `as_user`
+        is False where nothing that proves who the user is may go along.
         """
         started = time.monotonic()  # the deadline holds for a whole chain
         most = max_size or self._max_size
 
         def ask(target: str, cookies: str = "") -> Response:
             own = validators if target == url else ("", "")
-            return self._ask(target, cookies, own, started + (timeout or self._timeout), most, any_type)
+            return self._ask(target, cookies, own, started + (timeout or self._timeout), most, any_type, as_user)
 
         reply = ask(url)
         if reply.location is not None and through is not None:
@@ -132,11 +134,18 @@ class Fetcher:
         return reply
 
     def _ask(
-        self, url: str, cookies: str, validators: tuple[str, str], deadline: float, max_size: int, any_type: bool
+        self,
+        url: str,
+        cookies: str,
+        validators: tuple[str, str],
+        deadline: float,
+        max_size: int,
+        any_type: bool,
+        as_user: bool,
     ) -> Response:
         started = time.monotonic()
         self._line.open(deadline)
-        headers = self._headers(url, cookies, validators)
+        headers = self._headers(url, cookies, validators, as_user)
         try:
             reply = self._send(url, headers)
         except FetchError as error:
@@ -160,8 +169,8 @@ class Fetcher:
             self._let_go(reply)
         return Response(url, status, reply.headers, body, kind, truncated, time.monotonic() - started, set_cookies)
 
-    def _headers(self, url: str, cookies: str, validators: tuple[str, str]) -> CaseInsensitiveDict[str]:
-        own = self._credentials.for_url(url)
+    def _headers(self, url: str, cookies: str, validators: tuple[str, str], as_user: bool) -> CaseInsensitiveDict[str]:
+        own = self._credentials.for_url(url) if as_user else {}
         if not own and not cookies and not any(validators):
             return self._common
         headers = self._common.copy()

@@ -71,7 +71,7 @@ class Visitor:
 
         After too many it is the last redirect. Raises FetchError.
         """
-        until = time.monotonic() + self._config.timeout  # for all of them
+        home, until = origin(url), time.monotonic() + self._config.timeout  # for all of them
         reply = self._fetcher.get(url, max_size=max_size, any_type=True, through=lambda _: True)
         for _ in range(MAX_REDIRECTS):
             if reply.location is None:
@@ -82,7 +82,11 @@ class Visitor:
             if target is None:
                 raise FetchError("bad-redirect", f"{url} redirects to no http URL")
             url = target
-            reply = self._fetcher.get(url, max_size=max_size, any_type=True, through=lambda _: True, timeout=left)
+            # Where another origin leads, it leads as nobody: the user's name opens no door for a stranger.
+            own = origin(url) == home
+            reply = self._fetcher.get(
+                url, max_size=max_size, any_type=True, through=lambda _: True, timeout=left, as_user=own
+            )
         return reply
 
     def visit(self, task: Task) -> Visited:

@@ -191,3 +191,15 @@ def test_a_cookie_of_a_host_is_not_that_of_its_subdomains(tmp_path: Path) -> Non
     given = Credentials.of(("http://example.com/",), {}, "", str(file))
     assert given.for_url("http://evil.example.com/") == {"Cookie": "ALL=shared"}
     assert "OWN=secret" in given.for_url("http://example.com/")["Cookie"]
+
+
+def test_another_origin_s_robots_txt_leads_as_nobody(site: Site, run: Run) -> None:
+    """A robots.txt that redirects to a seed of the user's does not ask there in the user's name."""
+    stranger = Site()
+    stranger.redirect("/robots.txt", site.url("/admin"))
+    stranger.page("/")
+    site.page("/")
+    run(seeds=(site.url(), stranger.url()), headers={"X-Secret": "1"})
+    assert [seen.headers.get("X-Secret") for seen in site.requests("/admin")] == [None]
+    assert [seen.headers.get("X-Secret") for seen in site.requests("/")] == ["1"]
+    stranger.close()
