@@ -161,6 +161,7 @@ def repair(made: Repair) -> str:
     for name, rows_of in made.tables.items():
         lost = "some lost" if rows_of.lost is None else f"{rows_of.lost} lost"
         rows.append((f"table {name}", f"{_several(rows_of.saved, 'row')} saved, {lost}"))
+    rows += [("next", "crawl update")] if any("queued" in line for line in made.done) else []
     return f"{_aligned(rows)}\n{diagnosis(made.after)}" if rows else diagnosis(made.after)
 
 

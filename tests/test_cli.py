@@ -544,3 +544,30 @@ def test_an_update_without_an_index(crawl: Crawl, tmp_path: Path) -> None:
     found = crawl("update")
     assert (found.returncode, found.stderr.splitlines()[0]) == (3, "error: crawl.db: there is nothing to update")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_seeds_in_the_settings_need_no_argument(site: Site, crawl: Crawl, tmp_path: Path) -> None:
+    """`crawl` alone crawls where config.toml says; where nothing does, it shows its help."""
+    assert "Usage" in crawl().stdout
+    site.page("/")
+    (tmp_path / "config.toml").write_text(f'seeds = ["{site.url()}"]\nsitemaps = false\n')
+    assert crawl().returncode == 0
+    assert (tmp_path / "crawl.db").exists()
+
+
+def test_a_dry_run_of_what_is_refused_ends_as_the_crawl_would(site: Site, crawl: Crawl) -> None:
+    """Exit code 4 when no seed may be fetched; and no sitemap is counted that would not be read."""
+    site.robots(f"User-agent: *\nDisallow: /\nSitemap: {site.url('/s.xml')}\n")
+    assert crawl("--seed", site.url(), "--dry-run").returncode == 4
+    site.robots(f"User-agent: *\nDisallow:\nSitemap: {site.url('/s.xml')}\n")
+    site.raw("/s.xml", b"<urlset><url><loc>/a</loc></url></urlset>")
+    assert "list 1 URL" in crawl("--seed", site.url(), "--dry-run").stdout
+    assert "list 1 URL" not in crawl("--seed", site.url(), "--dry-run", "--no-sitemaps").stdout
+
+
+def test_a_summary_names_a_seed_that_failed_and_says_where_the_rest_is(site: Site, crawl: Crawl) -> None:
+    """A seed that fails beside a good one is not lost in a count."""
+    site.page("/")
+    done = crawl("--seed", site.url(), "--seed", site.url("/gone"), "--no-sitemaps")
+    assert done.returncode == 0
+    assert f"warning: seed {site.url('/gone')}: http-404" in done.stderr

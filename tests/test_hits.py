@@ -144,3 +144,17 @@ def test_searching_writes_nothing(add: Add, db: Path) -> None:
     assert search("zebra", db=db).total == 1
     after = {path.name: path.read_bytes() for path in db.parent.iterdir() if not path.name.endswith(("-shm", "-wal"))}
     assert after == before
+
+
+@pytest.mark.parametrize("written", ["a.test", "A.test", "a.test:8080", "http://a.test:8080/docs"])
+def test_a_site_is_taken_as_people_write_it(add: Add, db: Path, written: str) -> None:
+    """With its port or without, in any case, or pasted whole."""
+    add("http://a.test:8080/1", "One", ("", "One", "zebra"))
+    add("http://b.test:8080/2", "Two", ("", "Two", "zebra"))
+    assert hrefs(db, "zebra", site=written) == ["http://a.test:8080/1"]
+
+
+def test_a_language_is_taken_as_people_write_it(add: Add, db: Path) -> None:
+    """In capitals, or with a region."""
+    add("http://a.test/1", "One", ("", "One", "zebra"), lang="en")
+    assert hrefs(db, "zebra", lang="EN") == hrefs(db, "zebra", lang="en-US") == ["http://a.test/1"]
