@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import crawler
-from crawler import Config, Report, update
+from crawler import Report
 from crawler.addresses import Guard
 from crawler.resolver import REMEMBERED_FOR, RESOLVER, Resolver
 from crawler.transport import FetchError
@@ -213,9 +213,7 @@ def test_no_redirect_leads_to_a_private_address(
     site.redirect({"page": "/away", "robots.txt": "/robots.txt", "sitemap": "/sitemap.xml"}[way], to)
     if way == "sitemap":
         site.robots(f"Sitemap: {site.url('/sitemap.xml')}\n")
-    run(scope="any", retries=0)
-    if way == "sitemap":
-        update(Config(db=str(db)))
+    run(scope="any", retries=0, sitemaps=way == "sitemap")
     assert {"page": "/away", "robots.txt": "/robots.txt", "sitemap": "/sitemap.xml"}[way] in site.asked
     assert inside.connections == 0
 
