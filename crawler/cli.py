@@ -108,7 +108,7 @@ def crawl_command(**flags: Any) -> int:
 
         plan = preview(config)
         console.result(as_json(plan) if flags["as_json"] else views.plan(plan))
-        return SeedError.exit_code if all(seed["robots"].startswith("refused") for seed in plan["seeds"]) else 0
+        return 0 if any(seed["allowed"] for seed in plan["seeds"]) else SeedError.exit_code
     from crawler.pipeline import crawl
 
     if _asks_strangers(config) and not config.names_contact:

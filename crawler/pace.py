@@ -65,9 +65,9 @@ class Tempo:
         self._floor = pace.delay
         self._smooth = 0.0  # response time
         self._troubled_at = self._good_at = -math.inf
-        self.slow = pace.slow
+        self.slow = min(pace.slow, MAX_SLOW * pace.care)
         """Seconds between requests to which troubles have slowed it down; 0 when there is nothing to remember."""
-        self.delay = max(pace.delay, pace.slow)
+        self.delay = max(pace.delay, self.slow)
         """Seconds from the end of a request to the start of the next."""
         self.asked_until = -math.inf
         """When the longest Retry-After of all ends."""

@@ -7,6 +7,7 @@ from crawler.access import Access
 from crawler.config import Config
 from crawler.frontier import Permit
 from crawler.pipeline import no_seed, pace_of
+from crawler.robots import Rules
 from crawler.urls import Scope, host, normalize, origin
 from crawler.visit import Visitor
 
@@ -29,17 +30,19 @@ def preview(config: Config) -> dict[str, Any]:
         told = {home: _told(config, visitor, home, permit) for home, permit in permits.items()}
     finally:
         visitor.close()
-    seeds = [{"url": seed, "robots": _verdict(config, seed, permits)} | told[origin(seed)] for seed in config.seeds]
+    seeds = [_verdict(config, seed, permits[origin(seed)].rules) | told[origin(seed)] for seed in config.seeds]
     return {"seeds": seeds, "scope": config.scope, "depth": config.depth, "db": config.db}
 
 
-def _verdict(config: Config, seed: str, permits: dict[str, Permit]) -> str:
-    rules = permits[origin(seed)].rules
+def _verdict(config: Config, seed: str, rules: Rules) -> dict[str, Any]:
+    allowed = rules.allows(config.user_agent, seed)
     if not config.obey_robots:
-        return "allowed, for robots.txt is not asked for"
-    if rules.allows(config.user_agent, seed):
-        return "allowed by robots.txt" if rules.text else "allowed, for there is no robots.txt"
-    return f"refused: {rules.reason}" if rules.reason else "refused by robots.txt"
+        words = "allowed, for robots.txt is not asked for"
+    elif allowed:
+        words = "allowed by robots.txt" if rules.text else "allowed, for there is no robots.txt"
+    else:
+        words = f"refused: {rules.reason}" if rules.reason else "refused by robots.txt"
+    return {"url": seed, "allowed": allowed, "robots": words}
 
 
 def _told(config: Config, visitor: Visitor, home: str, permit: Permit) -> dict[str, Any]:

@@ -33,13 +33,10 @@ _FORMATTING: Final = re.compile(rb"<(?:b|big|code|em|font|i|s|small|strike|stron
 _MAYBE_FORMATTING: Final = re.compile(
     rb"<[bcefistuBCEFISTU](?:|[mMtT]|[iI][gG]|[oO][dDnN][eEtT]|[mMtT][a-zA-Z]{3,4})[\s/][^>]*"
 )
-# Attributes as HTML §13.2.5.32 reads them, to their end.
-_WHOLE_TAG: Final = re.compile(
-    rb"""<\w+(?:[\s/]++|=?[^\s/>=]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"'>][^\s>]*+|\Z)|(?!\s*+=)))*+"""
-)
-_ATTRIBUTE: Final = rb"""=?[^\s/>=]++(?:\s*+=\s*+(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\s"'>][^\s>]*+)?+)?+"""
-_ATTRIBUTES: Final = re.compile(_ATTRIBUTE)
-_TAG: Final = re.compile(rb"<[a-zA-Z][^\s/>]*+(?:[\s/]++|" + _ATTRIBUTE + rb")*+")
+# A start tag, as HTML §13.2.5.32 reads attributes, to its end or to a value that does not end; and one attribute.
+_NAME_AND_VALUE: Final = rb"""=?[^\s/>=]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"'>][^\s>]*+|\Z)|(?!\s*+=))"""
+_TAG: Final = re.compile(rb"<\w+(?:[\s/]++|" + _NAME_AND_VALUE + rb")*+")
+_ATTRIBUTE: Final = re.compile(_NAME_AND_VALUE)
 
 
 def tree_of(body: bytes) -> tuple[LexborHTMLParser, bool]:
@@ -64,7 +61,7 @@ def _parsed(body: bytes) -> LexborHTMLParser:
 def _before_attributes(body: bytes) -> bytes:
     """The document to where an element has too many attributes: each is held against all others, at the tag's end."""
     for tag in _TAG.finditer(body):
-        if tag.end() - tag.start() > _WINDOW and len(_ATTRIBUTES.findall(tag[0])) > _MOST_ATTRIBUTES:
+        if tag.end() - tag.start() > _WINDOW and len(_ATTRIBUTE.findall(tag[0])) > _MOST_ATTRIBUTES:
             return body[: tag.start()]
     return body
 
@@ -109,7 +106,7 @@ def _without_copies(body: bytes, tags: int) -> bytes:
     seen = _MAYBE_FORMATTING.findall(body, 0, end)
     different = set(seen)
     # A > in a quoted value makes different tags look the same.
-    cut_short = {tag for tag in different if not _WHOLE_TAG.fullmatch(tag)}
+    cut_short = {tag for tag in different if not _TAG.fullmatch(tag)}
     if (cut_short and sum(tag in cut_short for tag in seen) > _FEW_HIDDEN) or 3 * len(different) * tags > _COPIES:
         return _FORMATTING.sub(b"<span", body)
     return body

@@ -18,11 +18,10 @@ def plan(made: Mapping[str, Any]) -> str:
     """What `crawler.plan.preview` says, a line for each seed and what follows for it."""
     lines = []
     for seed in made["seeds"]:
-        is_refused = seed["robots"].startswith("refused")
-        lines.append(f"{seed['url']}: {seed['robots']}" + ("" if is_refused else f"; {seed['pace']}"))
+        lines.append(f"{seed['url']}: {seed['robots']}" + (f"; {seed['pace']}" if seed["allowed"] else ""))
         lines += [f"  its robots.txt: {seed['notes']}"] if seed["notes"] else []
         lines += [f"  of the use of its pages it says: {', '.join(seed['usage'][:5])}"] if seed["usage"] else []
-        if is_refused:
+        if not seed["allowed"]:
             lines.append("  nothing of it can be fetched, then")
         elif rate := seed["pages_per_minute"]:
             lines.append(f"  at most {rate:.3g} pages a minute: 1,000 pages take {_while(1000 / rate)} or longer")

@@ -3,6 +3,7 @@
 import re
 import socket
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -160,3 +161,30 @@ def test_no_cookie_of_a_chain_goes_to_another_origin(serve: Serve) -> None:
     with fetcher() as some:
         assert some.get(wire.url, through=lambda _: True).location == other.url + "check?back=/"
     assert other.connections == 0
+
+
+def test_the_way_through_a_wall_keeps_the_pace(crawled: Crawled) -> None:
+    """A host that wants a pause between two requests gets it within a chain, too."""
+    times = []
+
+    def answer(path: str, cookie: str) -> bytes:
+        if path == "/robots.txt":
+            body = b"User-agent: *\nCrawl-delay: 0.4"
+            return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        times.append(time.monotonic())
+        return page() if cookie else redirect("/", "a=b")
+
+    assert crawled(answer)[1] == {"/": "done"}
+    assert len(times) == 2
+    assert times[1] - times[0] > 0.35
+
+
+def test_a_wall_that_says_not_now_is_heard(crawled: Crawled) -> None:
+    """A 429 on the way through a wall is the answer for the URL: the host rests, and it is no redirect."""
+
+    def answer(path: str, cookie: str) -> bytes:
+        if path == "/robots.txt":
+            return NO_ROBOTS
+        return redirect("/check?back=/", "a=b") if path == "/" else b"HTTP/1.1 429 No\r\nContent-Length: 0\r\n\r\n"
+
+    assert crawled(answer)[1] == {"/": "failed http-429"}
