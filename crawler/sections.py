@@ -16,6 +16,7 @@ _MAX_HEADING = 1_000  # characters; long, for the signatures of functions
 _MAX_TERM = 100  # characters of a lead term; longer ones are sentences
 _MAX_TERM_WORDS = 1_000_000  # characters that are looked at for lead terms, which may hold each other
 _MAX_CLIMB = 64  # levels that are looked at from an element up
+_MAX_WRAPPERS = 5  # around a heading, of which one may name its section
 _MAX_WORD = 200  # characters; what is longer is data, not a word, and is cut out
 _PIECE = _MAX_WORD // 2
 
@@ -37,6 +38,7 @@ _INLINE = frozenset(
     {"a", "abbr", "b", "cite", "del", "dfn", "em", "font", "i", "ins", "label", "mark", "q", "s", "small", "span",
      "strong", "u", "var", "wbr"}
 )  # fmt: skip
+_WRAPPERS = frozenset({"section", "div", "article", "header", "hgroup"})  # what may begin with a heading
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _ITEM_LEVEL = 7  # of sections that start at a definition list entry or a named anchor, below every heading
 _TERMS = frozenset({"code", "b", "strong"})
@@ -65,7 +67,7 @@ class Section(NamedTuple):
     ids: tuple[str, ...] = ()
     """All fragments that lead here, the anchor among them."""
     terms: tuple[str, ...] = ()
-    """Lead terms: the first code or bold words of its paragraphs, cells and items."""
+    """Lead terms: the code or bold words that its paragraphs, cells and items begin with."""
 
 
 def cut_into_sections(tree: LexborHTMLParser, permalinks: Iterable[LexborNode], clean: bool) -> tuple[Section, ...]:
@@ -99,7 +101,7 @@ def _mark(body: LexborNode, clean: bool) -> list[_Start]:
     unwanted: list[LexborNode] = []
     inline: list[LexborNode] = []
     inside, alone = _anchors(body)
-    names, inline_numbers, led = _NAMES, _INLINE_NUMBERS, set[tuple[int, str]]()
+    names, inline_numbers = _NAMES, _INLINE_NUMBERS
     has_title = False
     term_budget = _MAX_TERM_WORDS
     resume_at = None  # the element behind one that goes: those inside it are not looked at
@@ -114,7 +116,7 @@ def _mark(body: LexborNode, clean: bool) -> list[_Start]:
         if (tag := names.get(number)) is None:
             continue
         if tag in _TERMS:
-            if term_budget > 0 and _is_lead(node, tag, led):
+            if term_budget > 0 and _is_lead(node, tag):
                 _part_lines(node)
                 term = node.text()
                 term_budget -= len(term)
@@ -193,32 +195,27 @@ def _id_behind(node: LexborNode) -> int | None:
     return None
 
 
-def _is_lead(node: LexborNode, tag: str, led: set[tuple[int, str]]) -> bool:
-    """Whether a node is the first of its kind in a paragraph, cell or item, alone or at the start of a first link.
+def _is_lead(node: LexborNode, tag: str) -> bool:
+    """Whether a node begins a paragraph, cell or item, alone or as the beginning of a link.
 
-    `led` remembers the kinds that each paragraph has had.
+    Where words stand before it, it is mentioned: a release note names what a manual defines.
     """
     parent = node.parent
-    if parent is None:
-        return False
-    if parent.tag_id in _LED_NUMBERS:
-        kind = parent.mem_id, tag
-        is_first = kind not in led
-        led.add(kind)
-        return is_first
-    if tag != "code" or parent.tag != "a" or parent.parent is None:
-        return False
-    return parent.parent.tag_id in _LED_NUMBERS and _is_first(node) and _is_first(parent, "a")
+    if parent is not None and tag == "code" and parent.tag == "a" and _begins(node):
+        node, parent = parent, parent.parent
+    return parent is not None and parent.tag_id in _LED_NUMBERS and _begins(node)
 
 
-def _is_first(node: LexborNode, tag: str = "") -> bool:
-    """Whether no element, or none of that name, stands before a node in its parent."""
+def _begins(node: LexborNode) -> bool:
+    """Whether no words stand before a node in its parent."""
     before = node.prev
-    while before is not None:
-        if before.tag == tag if tag else before.is_element_node:
+    for _ in range(_MAX_CLIMB):
+        if before is None:
+            return True
+        if (before.text() if before.is_element_node else before.text_content or "").strip(_START + " \t\r\n"):
             return False
         before = before.prev
-    return True
+    return False
 
 
 def _part_lines(term: LexborNode) -> None:
@@ -268,10 +265,18 @@ def _fragments_around(heading: LexborNode) -> Iterator[str]:
             if not before.text().strip() and (fragment := attrs.get("id") or attrs.get("name")):
                 yield fragment
         before = before.prev
-    parent = heading.parent
-    is_first = before is None and parent is not None and parent.tag in ("section", "div", "article", "header")
-    if is_first and parent is not None and (fragment := parent.attributes.get("id")):
-        yield fragment
+    # The nearest named element that begins with the heading: DocBook wraps it three times before there is a name.
+    outer = heading.parent
+    for _ in range(_MAX_WRAPPERS):
+        if before is not None or outer is None or outer.tag not in _WRAPPERS:
+            return
+        if fragment := outer.id:
+            yield fragment
+            return
+        before = outer.prev
+        while before is not None and _is_blank(before):
+            before = before.prev
+        outer = outer.parent
 
 
 def _is_blank(node: LexborNode) -> bool:

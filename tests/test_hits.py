@@ -85,6 +85,19 @@ def test_what_links_call_a_section_finds_it(add: Add, db: Path) -> None:
     assert search("ranking trick", db=db).total == 1
 
 
+def test_what_links_call_a_page_without_any_anchor_finds_it(add: Add, db: Path) -> None:
+    """A link without fragment calls the page's first section, whether or not that has an id."""
+    target = add("http://h.test/p", "P")
+    page = Page("http://h.test/p", "P", (Section(1, "", "P", "x"),))
+    add.store.commit([Outcome(id=target, url="http://h.test/p", state="done", page=page)])  # type: ignore[attr-defined]
+    source = add("http://h.test/q", "Q", ("", "Q", "z"))
+    edges = (Edge("http://h.test/p", None, 1, "", "ranking trick"),)
+    page = Page("http://h.test/q", "Q", (Section(1, "", "Q", "z"),))
+    add.store.commit([Outcome(id=source, url="http://h.test/q", state="done", page=page, edges=edges)])  # type: ignore[attr-defined]
+    add.store.finish({})  # type: ignore[attr-defined]
+    assert hrefs(db, "ranking trick") == ["http://h.test/p"]
+
+
 def test_filters(add: Add, db: Path) -> None:
     """Site (with subdomains), language and date narrow the hits and the total."""
     add("http://a.test/1", "One", ("", "One", "zebra"), lang="en", at="2026-01-01T00:00:00Z")

@@ -163,6 +163,10 @@ class TestSections:
             pytest.param("<section id=it><h2>Part</h2>text</section>", id="the section around it"),
             pytest.param("<div id=it>\n<h2>Part</h2>text</div>", id="the div around it"),
             pytest.param("<article id=it><h2>Part</h2>text</article>", id="the article around it"),
+            pytest.param(
+                "<div class=sect1 id=it><div class=titlepage><div><div><h2>Part</h2></div></div></div>text</div>",
+                id="DocBook's title page",
+            ),
         ],
     )
     def test_where_a_heading_s_section_opens(self, html: str) -> None:
@@ -176,6 +180,11 @@ class TestSections:
         html = "<h1>T</h1><section id=s><h2>One</h2>a<h2>Two</h2>b</section>"
         assert section(html, "One").anchor == "s"
         assert section(html, "Two").anchor == ""
+
+    def test_an_element_that_begins_with_words_is_not_named_by_a_later_heading(self) -> None:
+        """However many elements are between: what stands before the heading belongs to the id as well."""
+        html = "<h1>T</h1><div id=s><p>words</p><div><div><h2>One</h2>a</div></div></div>"
+        assert section(html, "One").anchor == ""
 
     def test_all_fragments_of_a_heading_lead_to_it(self) -> None:
         """The heading's own id is where its section opens, and the others are known too."""
@@ -233,6 +242,11 @@ class TestSections:
             <ul><li><b>Bold</b> one<li><a href=x><code>call()</code></a> two<li><strong>Bold</strong> again</ul>
             <table><tr><td><code>cell</code><td>plain</table><p>no terms</p>"""
         assert page(html).sections[0].terms == ("pane_pid", "Bold", "call()", "cell")
+
+    def test_a_word_that_is_only_mentioned_is_no_term(self) -> None:
+        """A release note names what a manual defines; what is empty stands before nothing."""
+        html = "<ul><li>Add the function <code>crc()</code><li><a id=x></a> <code>sum()</code> adds</ul>"
+        assert [part.terms for part in page(html).sections] == [("sum()",)]
 
     def test_a_bold_sentence_is_no_term(self) -> None:
         """What is longer than a term is text only."""

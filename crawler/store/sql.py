@@ -204,7 +204,7 @@ FROM (SELECT id, page,
         '["' || replace(replace(replace(ids, '\\', '\\\\'), '"', '\\"'), ' ', '","') || '"]' AS names
     FROM sections WHERE instr(ids, ' ') > 0) AS named, json_each(CASE WHEN json_valid(names) THEN names ELSE '[]' END)
 UNION ALL
-SELECT page, '', id FROM sections WHERE "order" = 0 AND ids <> ''
+SELECT page, '', id FROM sections WHERE "order" = 0
 ON CONFLICT DO UPDATE SET section = min(section, excluded.section)
 """,
     # A link to a URL that shows the same as another points to the page that stands for both.
