@@ -245,7 +245,7 @@ class TestSections:
 
     def test_a_word_that_is_only_mentioned_is_no_term(self) -> None:
         """A release note names what a manual defines; what is empty stands before nothing."""
-        html = "<ul><li>Add the function <code>crc()</code><li><a id=x></a> <code>sum()</code> adds</ul>"
+        html = "<ul><li>Add the function <code>crc()</code><li><a href=x></a> <code>sum()</code> adds</ul>"
         assert [part.terms for part in page(html).sections] == [("sum()",)]
 
     def test_a_bold_sentence_is_no_term(self) -> None:
