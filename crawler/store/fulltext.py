@@ -62,6 +62,10 @@ TRIGGERS: Final = {
 # of a single section is as likely a slip as a word, but where there are few sections at all.
 WORDS_TABLE: Final = "CREATE TABLE words (word TEXT PRIMARY KEY, sections INTEGER NOT NULL) WITHOUT ROWID"
 _FEW: Final = 5_000  # sections
+# Whether they are to be counted after so many sections came: it takes seconds for every million that there are.
+WORTH_COUNTING: Final = """
+SELECT count(*) < 50000 OR :came * 100 >= count(*) OR NOT EXISTS (SELECT 1 FROM words) FROM sections
+"""
 COUNT_WORDS: Final = (
     "CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, words_fts, row)",
     "DELETE FROM words",

@@ -22,7 +22,7 @@ from crawler.errors import CrawlerError, IndexFileError
 from crawler.fingerprint import ALIKE, NEAR, distance, likeness
 from crawler.shapes import Crowds, repetition, shape
 from crawler.store import Handed, HostPace, Hosts, Outcome, Queued, Revisit, RobotsReply, Totals, hosts, schema, sql
-from crawler.store.fulltext import COUNT_WORDS, rebuild
+from crawler.store.fulltext import COUNT_WORDS, WORTH_COUNTING, rebuild
 from crawler.store.owner import own
 from crawler.store.rows import Rows
 from crawler.urls import Scope, host, origin, same_site
@@ -53,6 +53,7 @@ class SqliteStore:
         self._deepest = 0
         self._fresh = False
         self._crawl = 0
+        self._sections = 0  # written
         self._began = ""  # of a revisit: when it was started
         self._crowds: Crowds | None = None
 
@@ -178,6 +179,7 @@ class SqliteStore:
                 run(sql.NOT_MODIFIED, written)
                 run(sql.KEPT, (_json(batch.kept),))
             if batch.pages:
+                self._sections += len(batch.sections)
                 run(sql.PAGES, (_json(batch.pages),))
                 # Of an empty blob, SQLite gives NULL for any part.
                 run(sql.SECTIONS, {"sections": _json(batch.sections), "texts": b"".join(batch.texts) or b" "})
@@ -256,8 +258,10 @@ class SqliteStore:
                 run(statement)
             run(sql.LINK_TEXTS)
             run("DROP TABLE temp.places")
-            for statement in (rebuild("called_fts"), *COUNT_WORDS):
-                run(statement)
+            run(rebuild("called_fts"))
+            if run(WORTH_COUNTING, {"came": self._sections}).fetchone()[0]:
+                for statement in COUNT_WORDS:
+                    run(statement)
             run(
                 "UPDATE crawls SET finished_at = ?, report = ? WHERE id = ?",
                 (_now(), json.dumps(report), self._crawl),
