@@ -14,7 +14,7 @@ from crawler import __version__
 from crawler.census import size_of
 from crawler.errors import IndexFileError
 from crawler.fingerprint import digest
-from crawler.store import schema
+from crawler.store import fulltext, schema
 from crawler.store.migrations import TEXT_OF_PAGE
 from crawler.store.owner import own, running
 
@@ -99,6 +99,7 @@ def connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA cell_size_check = ON")
     connection.execute("PRAGMA busy_timeout = 5000")
     connection.create_function("digest", 1, lambda text: digest((text or "").encode()), deterministic=True)
+    fulltext.prepare(connection)
     return connection
 
 
@@ -119,7 +120,7 @@ def _checks(path: Path, before: int, now: int, process: int | None) -> Iterator[
     with closing(connect(path)) as connection:
         yield _guarded("structure", lambda: _structure(connection))
         yield _guarded("schema objects", lambda: _objects(connection))
-        for index, table in schema.FULL_TEXT.items():
+        for index, table in fulltext.FULL_TEXT.items():
             if process is not None:
                 yield Check(index, True, "not looked at while a crawl writes")
             else:
@@ -181,7 +182,8 @@ def _bare(sql: str) -> str:
 def _full_text(connection: sqlite3.Connection, index: str, table: str) -> Check:
     connection.execute(f"INSERT INTO {index}({index}, rank) VALUES ('integrity-check', 1)")
     (rows,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
-    (indexed,) = connection.execute(f"SELECT count(*) FROM {index}_docsize").fetchone()
+    counted = "" if index in fulltext.WITHOUT_SIZES else f"{index}_docsize"
+    (indexed,) = connection.execute(f"SELECT count(*) FROM {counted or table}").fetchone()
     if rows != indexed:
         return Check(index, False, f"{indexed} of {rows} rows of {table} are indexed", _REPAIR)
     return Check(index, True, f"at one with the {rows} rows of {table}")

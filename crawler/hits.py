@@ -14,8 +14,10 @@ from typing import Any
 from urllib.parse import quote
 
 from crawler.errors import UsageError
+from crawler.languages import plain, spaced, stem, uniform
 from crawler.query import Query, parse_query
-from crawler.store.schema import FTS_COLUMNS, connect_reader, failure
+from crawler.store.fulltext import FTS_COLUMNS
+from crawler.store.schema import connect_reader, failure
 
 # Private-use characters around the matching words of a snippet; a face puts its own highlight in their place.
 MARK, MARK_END = "\ue000", "\ue001"
@@ -65,6 +67,12 @@ AND {table} IN (SELECT sections.id FROM pages JOIN sections ON sections.page = p
     WHERE (:site IS NULL OR pages.site = :site OR pages.site LIKE '%.' || :site
         OR pages.site LIKE :site || ':%' OR pages.site LIKE '%.' || :site || ':%')
     AND (:lang IS NULL OR pages.lang = :lang) AND (:since IS NULL OR pages.fetched_at >= :since))
+"""
+# The distinct languages of the pages, each found by the index from the one before.
+_LANGUAGES = """
+WITH RECURSIVE spoken(lang) AS (SELECT min(lang) FROM pages WHERE lang > ''
+    UNION ALL SELECT (SELECT min(lang) FROM pages WHERE lang > spoken.lang) FROM spoken WHERE spoken.lang IS NOT NULL)
+SELECT lang FROM spoken WHERE lang NOT IN ('', 'en')
 """
 # The heading shown is the section's own, or that of the nearest section before it.
 _SHOWN = f"""
@@ -153,18 +161,19 @@ def search(
     if limit < 1:
         raise UsageError(f"limit is {limit}", "give a number from 1")
     started = time.perf_counter()
-    parsed = parse_query(query)
+    parsed = parse_query(uniform(query))
     site = site and _bare(site).rpartition("@")[2].split("/", 1)[0]
     lang = lang and _bare(lang).replace("_", "-").partition("-")[0]
     connection = connect_reader(Path(db))
     try:
         connection.execute("BEGIN")  # one snapshot for all statements, whatever a crawl commits meanwhile
-        total, hits = _hits(connection, parsed, limit, site, lang, since) if parsed.match else (0, ())
+        match = _match(connection, parsed, lang)
+        total, hits = _hits(connection, parsed, match, limit, site, lang, since) if match else (0, ())
     except (sqlite3.Error, UnicodeDecodeError) as error:
         raise failure(db, error, "searched") from error
     finally:
         connection.close()
-    return Results(query, total, round((time.perf_counter() - started) * 1000, 2), hits, parsed.match)
+    return Results(query, total, round((time.perf_counter() - started) * 1000, 2), hits, match)
 
 
 def _bare(written: str) -> str:
@@ -173,10 +182,23 @@ def _bare(written: str) -> str:
     return text.partition("://")[2] or text
 
 
+def _match(connection: sqlite3.Connection, query: Query, lang: str | None) -> str:
+    """The match expression of a query, with the stems of its words in the languages of the index, or in one."""
+    languages = [lang] if lang else [row[0] for row in connection.execute(_LANGUAGES)]
+    stems = {stem(word, code) for word in query.words for code in languages} - {word.lower() for word in query.words}
+    more = "".join(f' OR "{one}"' for one in sorted(stems) if '"' not in one)
+    return spaced(query.match + more if query.words else query.match)
+
+
 def _hits(
-    connection: sqlite3.Connection, query: Query, limit: int, site: str | None, lang: str | None, since: str | None
+    connection: sqlite3.Connection,
+    query: Query,
+    match: str,
+    limit: int,
+    site: str | None,
+    lang: str | None,
+    since: str | None,
 ) -> tuple[int, tuple[Hit, ...]]:
-    match = query.match
     values = {
         "match": match,
         "text": query.text.strip().encode("utf-8", "replace").decode(),
@@ -195,7 +217,7 @@ def _hits(
     total = int(connection.execute(_TOTAL.format(**filters), values).fetchone()[0])
     wanted = min(limit, total)
     candidates = max(_CANDIDATES, 10 * limit)
-    whole = {row[0] for row in connection.execute(_WHOLE_QUERY, {"match": query.match_all})} if total else set()
+    whole = {row[0] for row in connection.execute(_WHOLE_QUERY, {"match": spaced(query.match_all)})} if total else set()
     ranked: dict[int, list[tuple[int, float, str]]] = {}
     while total and not ranked:
         found = [
@@ -226,7 +248,7 @@ def _by_page(
     best = max(scores.values(), default=0.0)
     for row in named:
         scores[row[0]] = scores.get(row[0], 0.0) + best
-    asked = _names(query.text)
+    asked = _names(spaced(query.text))
     rows = {row[0]: row for row in (*own, *named, *called)}
     for section, row in rows.items():
         scores[section] *= _nearness(asked, row[4], row[5]) * (_WHOLE if section in whole else 1.0)
@@ -264,8 +286,8 @@ def _hit(rank: int, sections: Sequence[tuple[int, float, str]], row: tuple[Any, 
         url=url,
         href=f"{url}#{quote(anchor, safe=_FRAGMENT)}" if anchor else url,
         title=title,
-        heading=heading or "",
-        snippet=(snippet or "").strip(),
+        heading=plain(heading or ""),
+        snippet=plain(snippet or "").strip(),
         score=round(score, 4),
         site=site,
         lang=lang,

@@ -13,6 +13,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 from crawler import charset
 from crawler.directives import directives, wishes
 from crawler.errors import CrawlerError
+from crawler.languages import code, uniform
 from crawler.sections import MARKS, MAX_TITLE, Section, cut_into_sections, words_of
 from crawler.tree import tree_of
 from crawler.urls import MAX_URL, normalize
@@ -26,6 +27,7 @@ _MAX_LINK_WORDS = 2_000_000  # characters of all link texts of a page; nested li
 _FEED_LINKS = ", ".join(
     f'link[rel~="alternate"][type="application/{kind}+xml"][href]' for kind in ("rss", "atom", "rdf")
 )
+_LANGUAGE = "content-language"  # the pragma that stands for the header of that name
 _PERMALINKS = frozenset("¶#§🔗⚓")  # texts of links from a heading to itself
 _REFRESH = re.compile(r"""([\d.\s]{1,20}+)(?:[;,]\s{0,8})?+(?:url\s{0,8}=\s{0,8})?["']?([^"']{1,2083})""", re.I)
 
@@ -53,7 +55,7 @@ class Page(NamedTuple):
     links: tuple[Link, ...] = ()
     description: str = ""
     lang: str = ""
-    """The primary language subtag in lower case, as declared: `en`; empty when nothing is declared."""
+    """The primary language subtag in lower case: `en`; as declared, or empty."""
     canonical: str = ""
     robots: frozenset[str] = frozenset()
     """Directives of meta robots that hold for us, in lower case: `noindex`, `nofollow`, `none` …"""
@@ -118,6 +120,7 @@ def _from_tree(tree: LexborHTMLParser, url: str, encoding: str, agent: str, clea
     canonical = (normalize(named, base) or "") if named else ""
     root = tree.root
     lang = (root.attributes.get("lang") or root.attributes.get("xml:lang") or "") if root is not None else ""
+    lang = code(lang) or code(metas.get(_LANGUAGE, ""))
     title_node = tree.css_first("head > title") or tree.css_first("title")
     title = words_of(title_node.text()) if title_node else ""
 
@@ -134,7 +137,7 @@ def _from_tree(tree: LexborHTMLParser, url: str, encoding: str, agent: str, clea
         sections=sections,
         links=links,
         description=(metas.get("description", "") or metas.get("og:description", ""))[:_MAX_DESCRIPTION],
-        lang=re.split("[-_]", lang.strip().lower(), maxsplit=1)[0][:8],
+        lang=lang,
         canonical=canonical,
         broken_canonical="" if canonical else words_of(named)[:MAX_LINK_TEXT],
         robots=robots,
@@ -162,13 +165,14 @@ def _metas(tree: LexborHTMLParser, agent: str) -> tuple[dict[str, str], str, boo
     for node in tree.head.css("meta[content]") if tree.head is not None else ():
         attrs = node.attributes
         content = attrs.get("content") or ""
-        if (attrs.get("http-equiv") or "").lower() == "refresh":
+        pragma = (attrs.get("http-equiv") or "").lower()
+        if pragma == "refresh":
             match = _REFRESH.match(content.strip())
             seconds, refresh = (match[1].strip(), match[2].strip()) if match else ("", "")
             is_for_all = node.parent is None or node.parent.tag != "noscript"
             # Whole seconds count (HTML, shared declarative refresh steps).
             at_once = seconds != "" and is_for_all and not seconds.partition(".")[0].strip("0")
-        elif name := (attrs.get("name") or attrs.get("property") or "").lower():
+        elif name := (attrs.get("name") or attrs.get("property") or pragma * (pragma == _LANGUAGE)).lower():
             if name in found and name in ("robots", agent):
                 found[name] += f", {words_of(content)}"
             else:
@@ -203,7 +207,7 @@ def _links(tree: LexborHTMLParser, base: str, refresh: str) -> tuple[tuple[Link,
         if key in found:
             continue
         found[key] = None
-        text = " ".join(key[1].split())
+        text = " ".join(uniform(key[1]).split())
         path, _, fragment = reference.strip().partition("#")
         if len(path) > MAX_URL:
             target = None

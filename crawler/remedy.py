@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from crawler.doctor import ORPHANS, Diagnosis, connect, diagnose, integrity, misplaced
 from crawler.errors import IndexFileError
-from crawler.store import schema
+from crawler.store import fulltext, schema
 from crawler.store.owner import own
 from crawler.store.salvage import Saved, salvage
 
@@ -139,11 +139,11 @@ def _mended(connection: sqlite3.Connection, run: Callable[..., sqlite3.Cursor], 
             continue  # comes with its index
         run(sql)
         done.append(f"made the {kind} {name} anew")
-    for index, table in schema.FULL_TEXT.items():
-        run(f"INSERT INTO {index}({index}) VALUES ('rebuild')")
+    for index, table in fulltext.FULL_TEXT.items():
+        run(fulltext.rebuild(index))
         done.append(f"made {index} anew from {table}")
     # The weights that searches rank by are kept with the index.
-    run("INSERT INTO sections_fts(sections_fts, rank) VALUES ('rank', ?)", (schema.RANK,))
+    run(fulltext.RANKED)
     for what, statements in _ADOPTIONS.items():
         rows = ORPHANS[what]
         for statement in statements:
@@ -151,6 +151,8 @@ def _mended(connection: sqlite3.Connection, run: Callable[..., sqlite3.Cursor], 
             if (count := run(written).rowcount) and "body_hash" not in statement:
                 verb = "deleted" if statement.startswith("DELETE") else "queued" if "queued" in statement else "took in"
                 done.append(f"{verb} {count} {what}")
+    for statement in fulltext.COUNT_WORDS:
+        run(statement)
     return done
 
 

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from crawler.languages import BREAK, spaced, uniform
+
 MAX_SECTIONS = 5_000  # of a page; what comes after belongs to the last one
 MAX_TITLE = 300  # characters of a title
 _MAX_HEADING = 1_000  # characters; long, for the signatures of functions
@@ -303,19 +305,26 @@ def _cut(starts: list[_Start], parts: list[str]) -> Iterator[Section]:
         ids = tuple(dict.fromkeys((*fragments, *passed_on)))
         anchor = "" if "" in fragments else next((name for name in ids if name), "")
         passed_on = ()
-        spaced = dict.fromkeys(" ".join(term.split()) for term in found)
-        terms = tuple(term for term in spaced if 0 < len(term) <= _MAX_TERM and term.isprintable())
+        known = dict.fromkeys(" ".join(uniform(term).split()) for term in found)
+        terms = tuple(term for term in known if 0 < len(term) <= _MAX_TERM and term.isprintable())
         yield Section(level, anchor, heading, text, tuple(name for name in ids if name), terms)
 
 
 def words_of(text: str) -> str:
     """The text with single spaces between its words, without what is too long to be a word, and without marks."""
-    spaced = " ".join(text.split())
+    words = " ".join(uniform(text).split())
     for mark in (_START, _HEADING_END):  # of a hostile page
-        if mark in spaced:
-            spaced = " ".join(spaced.replace(mark, "").split())
+        if mark in words:
+            words = " ".join(words.replace(mark, "").split())
     # A longer word would fill one of these pieces; to look at each word would take longer than to find all words.
-    pieces = range(0, len(spaced) - _PIECE, _PIECE)
-    if pieces and any(" " not in spaced[at : at + _PIECE] for at in pieces):
-        return " ".join(word for word in spaced.split(" ") if len(word) <= _MAX_WORD)
-    return spaced
+    pieces = range(0, len(words) - _PIECE, _PIECE)
+    if pieces and any(" " not in words[at : at + _PIECE] for at in pieces):
+        return " ".join(filter(None, map(_shortened, words.split(" "))))
+    return words
+
+
+def _shortened(word: str) -> str:
+    """What stands between two spaces, without what is too long to be a word; in Chinese that may be a sentence."""
+    if len(word) <= _MAX_WORD:
+        return word
+    return "".join(part for part in spaced(word).split(BREAK) if len(part) <= _MAX_WORD)

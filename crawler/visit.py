@@ -15,6 +15,7 @@ from crawler.directives import directives, unwanted, wishes
 from crawler.fetch import Response
 from crawler.fingerprint import digest, sketch
 from crawler.frontier import Task
+from crawler.languages import code, guess
 from crawler.outlinks import MAX_REDIRECT_CHAIN, PAGE_REDIRECT, Outlinks
 from crawler.pace import Answer
 from crawler.page import Page, ParseError, parse
@@ -206,7 +207,9 @@ class Visitor:
             if self._is_soft_404(task, page, text, text_hash):
                 return _outcome(task, "skipped", "soft-404", reply=reply)
             self._traps.look(page, text)
-        page = page._replace(robots=asked, usage="; ".join(filter(None, (wishes((), reply.headers), page.usage))))
+        usage = "; ".join(filter(None, (wishes((), reply.headers), page.usage)))
+        lang = page.lang or code(reply.headers.get("Content-Language", "")) or guess(text)
+        page = page._replace(robots=asked, usage=usage, lang=lang)
         picked = self._config.fields_of(url)
         values = fields.extract(reply.body, page.encoding, picked) if picked and reply.kind == "html" else None
         reason = "cut-at-max-size" if reply.truncated else "cut-by-parser" if page.cut else ""

@@ -8,13 +8,14 @@ import crawler
 # From the bottom to the top; a module may import those that stand in a row above its own in this list.
 LAYERS = [
     ["__init__"],  # the version; what else it names is loaded on first use
-    ["errors", "urls", "addresses", "charset", "fingerprint", "reasons", "pace", "proxy", "framing"],
+    ["errors", "urls", "addresses", "charset", "fingerprint", "languages", "reasons", "pace", "proxy", "framing"],
     ["resolver", "credentials", "sections", "directives", "shapes", "elements", "tree"],
     ["transport"],
     ["adapter", "wall", "sitemap"],
     ["fields", "robots", "page", "fetch", "query"],
     ["feed", "probe", "traps"],
-    ["config", "store", "store.migrations", "store.owner"],
+    ["config", "store", "store.fulltext", "store.owner"],
+    ["store.migrations"],
     ["access", "outlinks", "store.schema", "store.sql"],
     ["store.rows", "store.hosts"],
     ["store.sqlite", "store.salvage", "frontier", "hits", "story", "census"],
@@ -44,6 +45,7 @@ HOMES = {
     "certifi": {"transport"},
     "selectolax": {"page", "sections", "tree"},
     "sqlite_utils": {"store.schema"},
+    "Stemmer": {"languages"},
 }
 FOLDER = Path(crawler.__file__).parent
 

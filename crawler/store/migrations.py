@@ -5,12 +5,15 @@ from collections.abc import Callable
 from typing import Final
 
 from crawler.fingerprint import digest, sketch
+from crawler.languages import guess, spaced, stems, uniform
+from crawler.store.fulltext import COUNT_WORDS, FULL_TEXT, INDEXES, RANKED, TRIGGERS, WORDS_TABLE, rebuild
 
-# A page's text as `crawler.page.Page.text` gives it: headings and texts, a line each.
-TEXT_OF_PAGE: Final = """
+_AS_INDEXED: Final = """
 (SELECT group_concat(part, char(10)) FROM (SELECT iif(heading = '', text, iif(text = '', heading,
     heading || char(10) || text)) AS part FROM sections WHERE sections.page = pages.id ORDER BY "order"))
 """
+# A page's text as `crawler.page.Page.text` gives it: headings and texts, a line each, and not spaced.
+TEXT_OF_PAGE: Final = f"replace({_AS_INDEXED}, char(0x200B), '')"
 
 # Two sketches of which at most three bins of sixteen differ have one quarter in common. Only pages that stand for their
 # group are looked up, so a site of ten thousand pages that are all alike costs no more than any other.
@@ -22,6 +25,7 @@ ALIKE_INDEXES: Final = tuple(
 SIMILAR_INDEX: Final = "CREATE INDEX pages_by_similar ON pages(similar_to)"
 # Holds only what waits, so it stays as small as the queue. Of many of one shape, the later ones wait longer.
 QUEUED_INDEX: Final = "CREATE INDEX urls_queued ON urls(host, depth + crowd, id) WHERE state = 'queued'"
+LANG_INDEX: Final = "CREATE INDEX pages_by_lang ON pages(lang)"
 ALIAS_INDEX: Final = "CREATE INDEX urls_same_as ON urls(same_as) WHERE same_as IS NOT NULL"
 
 
@@ -65,13 +69,46 @@ def _to_3(run: Callable[..., sqlite3.Cursor]) -> None:
     run(f"UPDATE pages SET sketch = sketch({TEXT_OF_PAGE}), similar_to = NULL")
 
 
-_STEPS: Final = {1: _to_2, 2: _to_3}  # by the version that they start from
+def _to_4(run: Callable[..., sqlite3.Cursor]) -> None:
+    """Search in every language: texts are spaced, stems stand beside them, and words are counted."""
+    for trigger in TRIGGERS:
+        run(f"DROP TRIGGER IF EXISTS {trigger}")
+    run("DROP TABLE sections_fts")
+    run("DROP TABLE called_fts")
+    run("ALTER TABLE sections ADD COLUMN stems TEXT")
+    run(
+        f"UPDATE pages SET text_hash = digest(uniform({_AS_INDEXED})), sketch = sketch(uniform({_AS_INDEXED})) "
+        f"WHERE text_hash = digest({_AS_INDEXED}) AND {_AS_INDEXED} <> uniform({_AS_INDEXED})"
+    )
+    run("UPDATE pages SET title = uniform(title) WHERE title <> uniform(title)")
+    run(f"UPDATE pages SET lang = guess({TEXT_OF_PAGE}) WHERE coalesce(lang, '') = ''")
+    run(
+        "UPDATE sections SET stems = stems(pages.title, heading, text, lang) FROM pages "
+        "WHERE pages.id = sections.page AND lang NOT IN ('', 'en')"
+    )
+    for table, columns in (("sections", ("title", "heading", "terms", "text")), ("called", ("links",))):
+        values = ", ".join(f"{column} = as_indexed({column})" for column in columns)
+        needed = " OR ".join(f"{column} <> as_indexed({column})" for column in columns)
+        run(f"UPDATE {table} SET {values} WHERE {needed}")
+    rebuilds = map(rebuild, FULL_TEXT)
+    for statement in (LANG_INDEX, WORDS_TABLE, *INDEXES, *TRIGGERS.values(), RANKED, *rebuilds, *COUNT_WORDS):
+        run(statement)
+
+
+_STEPS: Final = {1: _to_2, 2: _to_3, 3: _to_4}  # by the version that they start from
 
 
 def migrate(connection: sqlite3.Connection, version: int, wanted: int) -> None:
     """Brings the file from its version to the one that is wanted. A kill between two steps leaves a whole file."""
-    connection.create_function("digest", 1, lambda text: digest((text or "").encode()), deterministic=True)
-    connection.create_function("sketch", 1, lambda text: sketch(text or ""), deterministic=True)
+    for name, count, function in (
+        ("digest", 1, lambda text: digest((text or "").encode())),
+        ("sketch", 1, lambda text: sketch(text or "")),
+        ("uniform", 1, lambda text: uniform(text or "")),
+        ("as_indexed", 1, lambda text: spaced(uniform(text or ""))),
+        ("guess", 1, lambda text: guess(text or "")),
+        ("stems", 4, lambda *parts: stems(uniform(" ".join(part or "" for part in parts[:3])), parts[3])),
+    ):
+        connection.create_function(name, count, function, deterministic=True)
     while version < wanted:
         connection.execute("BEGIN IMMEDIATE")
         try:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+from crawler.languages import spaced, stems
 from crawler.store import Outcome, sql
 from crawler.urls import host
 
@@ -55,7 +56,7 @@ class Rows:
         self.pages: list[tuple[Any, ...]] = []
         self.sections: list[tuple[Any, ...]] = []
         self.texts: list[bytes] = []
-        """Of the sections, in UTF-8."""
+        """Of the sections, spaced, in UTF-8."""
         self.links: list[tuple[Any, ...]] = []
         self.changes: Counter[str] = Counter()
         """How many pages are `new`, `changed`, `gone` or the `same`."""
@@ -139,11 +140,13 @@ class Rows:
              page.encoding, " ".join(sorted(page.robots)), fields, o.body_hash, o.text_hash, o.sketch, changed_at,
              page.usage)
         )  # fmt: skip
+        title = spaced(page.title)
         for order, s in enumerate(page.sections):
-            text = s.text.encode()
+            text = spaced(s.text).encode()
             self.sections.append(
-                (o.id, order, s.level, s.anchor, page.title, s.heading, " ".join(s.ids), " · ".join(s.terms),
-                 self._text_bytes + 1, len(text))
+                (o.id, order, s.level, s.anchor, title, spaced(s.heading), " ".join(s.ids),
+                 spaced(" · ".join(s.terms)), self._text_bytes + 1, len(text),
+                 stems(f"{page.title} {s.heading} {s.text}", page.lang))
             )  # fmt: skip
             self.texts.append(text)
             self._text_bytes += len(text)

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from crawler.store import schema
+from crawler.store.fulltext import COUNT_WORDS, rebuild
 
-# Every table, and an index of all its rows, by which it is known how many there were.
+# Every table, but for the words, which are counted anew, and an index of all its rows, by which it is known how many
+# there were.
 _TABLES: Final = {
     "urls": "urls_by_url",
     "pages": "pages_by_url",
@@ -49,7 +51,8 @@ def salvage(damaged: Path, fresh: Path) -> dict[str, Saved]:
         source.text_factory = lambda raw: raw.decode("utf-8", "replace")
         source.execute("SELECT count(*) FROM sqlite_master").fetchone()
         saved = {table: _save(source, target, table) for table in _TABLES}
-        target.execute("INSERT INTO called_fts(called_fts) VALUES ('rebuild')")
+        for statement in (rebuild("called_fts"), *COUNT_WORDS):
+            target.execute(statement)
     return saved
 
 

@@ -9,19 +9,13 @@ from pathlib import Path
 from typing import Final
 
 from crawler.errors import IndexFileError
-from crawler.store.migrations import ALIAS_INDEX, ALIKE_INDEXES, QUEUED_INDEX, SIMILAR_INDEX, migrate
+from crawler.store.fulltext import FTS_COLUMNS, INDEXES, RANKED, TRIGGERS, WORDS_TABLE, prepare
+from crawler.store.migrations import ALIAS_INDEX, ALIKE_INDEXES, LANG_INDEX, QUEUED_INDEX, SIMILAR_INDEX, migrate
 
 APPLICATION_ID: Final = 0x6372776C  # "crwl", in the header of the file: PRAGMA application_id
-VERSION: Final = 3  # of the schema: PRAGMA user_version
+VERSION: Final = 4  # of the schema: PRAGMA user_version
 
 MINIMUM_SQLITE: Final = (3, 38, 0)  # UPDATE … FROM, ->> on JSON
-
-FTS_COLUMNS: Final = ("title", "heading", "ids", "terms", "text")
-# bm25 weights in the order of FTS_COLUMNS, kept in the file so that sqlite-utils and Datasette rank as we do.
-FTS_WEIGHTS: Final = (2.0, 5.0, 3.0, 3.0, 1.0)
-RANK: Final = f"bm25({', '.join(map(str, FTS_WEIGHTS))})"
-FULL_TEXT: Final = {"sections_fts": "sections", "called_fts": "called"}  # the indexes, and the tables that they index
-TOKENIZER: Final = "porter unicode61 remove_diacritics 2"
 
 _PAGE_SIZE: Final = 8192  # bytes; sections are long rows, and a crawl takes a twentieth less than with 4096
 
@@ -61,6 +55,7 @@ def connect_writer(path: Path, *, durable: bool = False) -> sqlite3.Connection:
     connection: sqlite3.Connection | None = None
     try:
         connection = sqlite3.connect(path.absolute(), check_same_thread=False, isolation_level=None)
+        prepare(connection)
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if not version:
             connection.execute(f"PRAGMA page_size = {_PAGE_SIZE}")
@@ -234,7 +229,7 @@ def create(connection: sqlite3.Connection) -> None:
         db.table("pages").create_index(["url"], unique=True, index_name="pages_by_url")
         db.execute("CREATE INDEX pages_by_title ON pages(title COLLATE NOCASE)")
         db.table("pages").create_index(["body_hash"], index_name="pages_by_body")
-        for statement in (ALIAS_INDEX, SIMILAR_INDEX, *ALIKE_INDEXES):
+        for statement in (LANG_INDEX, ALIAS_INDEX, SIMILAR_INDEX, *ALIKE_INDEXES):
             db.execute(statement)
         # What a page said before its last change, compressed by zlib.
         db.table("versions").create({"page": int, "fetched_at": str, "text": bytes}, pk="page")
@@ -245,7 +240,7 @@ def create(connection: sqlite3.Connection) -> None:
                 "order": int,  # 0, 1, 2 … down the page
                 "level": int,  # 0 before the first heading, 1-6 as h1-h6, 7 for definitions and named anchors
                 "anchor": str,
-                **dict.fromkeys(FTS_COLUMNS, str),
+                **dict.fromkeys(FTS_COLUMNS, str),  # with U+200B around characters of scripts without spaces
             },
             pk="id",
             not_null={"page"},
@@ -282,32 +277,10 @@ def create(connection: sqlite3.Connection) -> None:
         db.table("crawls").create(
             {"id": int, "started_at": str, "finished_at": str, "rules": str, "report": str}, pk="id"
         )
-        db.table("sections").enable_fts(FTS_COLUMNS, tokenize=TOKENIZER)
-        # What links call a section, worked out at the end of a crawl. A table and an index of its own: kept with the
-        # sections, every one that gains a text would have to be written and indexed anew.
         db.table("called").create(
             {"section": int, "links": str}, pk="section", foreign_keys=[("section", "sections", "id")]
         )
-        db.execute(
-            "CREATE VIRTUAL TABLE called_fts USING fts5"
-            f"(links, content='called', content_rowid='section', tokenize='{TOKENIZER}')"
-        )
-        for trigger in _fts_triggers():
-            db.execute(trigger)
-        db.execute("INSERT INTO sections_fts(sections_fts, rank) VALUES ('rank', ?)", (RANK,))
+        for statement in (WORDS_TABLE, *INDEXES, *TRIGGERS.values(), RANKED):
+            db.execute(statement)
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {VERSION}")
-
-
-def _fts_triggers() -> tuple[str, ...]:
-    """What keeps the index at one with its content, whoever writes: as sqlite-utils', but on indexed columns only."""
-    columns = ", ".join(FTS_COLUMNS)
-    new = ", ".join(f"new.{name}" for name in FTS_COLUMNS)
-    old = ", ".join(f"old.{name}" for name in FTS_COLUMNS)
-    insert = f"INSERT INTO sections_fts(rowid, {columns}) VALUES (new.id, {new});"
-    delete = f"INSERT INTO sections_fts(sections_fts, rowid, {columns}) VALUES ('delete', old.id, {old});"
-    return (
-        f"CREATE TRIGGER sections_ai AFTER INSERT ON sections BEGIN {insert} END",
-        f"CREATE TRIGGER sections_ad AFTER DELETE ON sections BEGIN {delete} END",
-        f"CREATE TRIGGER sections_au AFTER UPDATE OF {columns} ON sections BEGIN {delete} {insert} END",
-    )

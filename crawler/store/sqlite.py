@@ -22,6 +22,7 @@ from crawler.errors import CrawlerError, IndexFileError
 from crawler.fingerprint import ALIKE, NEAR, distance, likeness
 from crawler.shapes import Crowds, repetition, shape
 from crawler.store import Handed, HostPace, Hosts, Outcome, Queued, Revisit, RobotsReply, Totals, hosts, schema, sql
+from crawler.store.fulltext import COUNT_WORDS, WORTH_COUNTING, rebuild
 from crawler.store.owner import own
 from crawler.store.rows import Rows
 from crawler.urls import Scope, host, origin, same_site
@@ -52,6 +53,7 @@ class SqliteStore:
         self._deepest = 0
         self._fresh = False
         self._crawl = 0
+        self._sections = 0  # written
         self._began = ""  # of a revisit: when it was started
         self._crowds: Crowds | None = None
 
@@ -177,6 +179,7 @@ class SqliteStore:
                 run(sql.NOT_MODIFIED, written)
                 run(sql.KEPT, (_json(batch.kept),))
             if batch.pages:
+                self._sections += len(batch.sections)
                 run(sql.PAGES, (_json(batch.pages),))
                 # Of an empty blob, SQLite gives NULL for any part.
                 run(sql.SECTIONS, {"sections": _json(batch.sections), "texts": b"".join(batch.texts) or b" "})
@@ -236,7 +239,7 @@ class SqliteStore:
             return [Queued(*row) for row in msgspec.json.decode(run(sql.WAITING, values).fetchone()[0])]
 
     def finish(self, report: dict[str, Any]) -> None:
-        """Ends the crawl: gives sections the texts of the links that point to them, and notes the report.
+        """Ends the crawl: gives sections the texts of the links that point to them, counts words, notes the report.
 
         After a fresh crawl without failures, pages that were not reached again leave the index here.
         """
@@ -255,13 +258,17 @@ class SqliteStore:
                 run(statement)
             run(sql.LINK_TEXTS)
             run("DROP TABLE temp.places")
-            run("INSERT INTO called_fts(called_fts) VALUES ('rebuild')")
+            run(rebuild("called_fts"))
+            if run(WORTH_COUNTING, {"came": self._sections}).fetchone()[0]:
+                for statement in COUNT_WORDS:
+                    run(statement)
             run(
                 "UPDATE crawls SET finished_at = ?, report = ? WHERE id = ?",
                 (_now(), json.dumps(report), self._crawl),
             )
         with self._transaction() as run:
-            run("INSERT INTO sections_fts(sections_fts, rank) VALUES ('merge', 500)")
+            for index in ("sections_fts", "words_fts"):
+                run(f"INSERT INTO {index}({index}, rank) VALUES ('merge', 500)")
 
     def _group(self, run: Callable[..., sqlite3.Cursor]) -> None:
         """Says of every page that was not compared yet which page stands for those that are alike: itself, or another.
