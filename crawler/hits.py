@@ -4,78 +4,42 @@ Sections are what is ranked, pages are what is shown: a page's hit opens at its 
 """
 
 import json
-import re
+import math
 import sqlite3
 import time
-from collections.abc import Sequence, Set
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal, NamedTuple, Self
 from urllib.parse import quote
 
+from crawler.candidates import Candidate, Finder, languages
 from crawler.errors import UsageError
-from crawler.languages import plain, spaced, stem, uniform
-from crawler.query import Query, parse_query
+from crawler.filters import where
+from crawler.languages import plain, uniform
+from crawler.matches import Sought, Wanted, wanted
+from crawler.query import Filter, Query, parse_filter, parse_query
+from crawler.ranking import Asked, Ranking
+from crawler.results import MARK, MARK_END, Hit, Results
+from crawler.spelling import suggest
 from crawler.store.fulltext import FTS_COLUMNS
 from crawler.store.schema import connect_reader, failure
 
-# Private-use characters around the matching words of a snippet; a face puts its own highlight in their place.
-MARK, MARK_END = "\ue000", "\ue001"
+_CANDIDATES: Final = 150  # sections of each kind that are looked at, before they are grouped by page
+_RERANKED: Final = 60  # of the best, by what they are called and how exactly they match
+_LONGEST_TEXT: Final = 20_000  # characters of a section in which exact words are looked for
+_NEARLY: Final = 0.95  # of the best score of pages that are alike; above it the one that stands for them is shown
+_SNIPPET_WORDS: Final = 28
+_MORE_SECTIONS: Final = 3
+_HITS_A_SITE: Final = 2  # among those shown at once, when several sites match
+_FRAGMENT: Final = "!$&'()*+,;=:@/?-._~%"  # what a fragment may hold as it is (RFC 3986 §3.5), and % of what is encoded
 
-_WORDS = re.compile(r"[^\W_]+")
-_Row = tuple[int, float, int, str, str, str, int]  # section, score, page, anchor, title, heading, group
-_CANDIDATES = 300  # sections ranked before they are grouped by page
-_NEARLY = 0.95  # of the best score of pages that are alike; above it the one that stands for them is shown
-_WHOLE = 1.25  # times the score of a section that holds every word of the query
-_SNIPPET_WORDS = 28
-_MORE_SECTIONS = 3
+Sort = Literal["rank", "newest"]
+_RANKING: Final = Ranking()
 
-# ORDER BY rank LIMIT stands alone: a join beside it would sort every match.
-_RANKED = """
-WITH ranked AS MATERIALIZED (
-    SELECT rowid AS section, rank FROM sections_fts WHERE sections_fts MATCH :match {filter}
-    ORDER BY rank LIMIT :candidates)
-SELECT ranked.section, -ranked.rank, sections.page, sections.anchor, sections.title, sections.heading,
-    coalesce(pages.similar_to, pages.id)
-FROM ranked CROSS JOIN sections ON sections.id = ranked.section CROSS JOIN pages ON pages.id = sections.page
-ORDER BY ranked.rank, sections."order"
-"""
-# Pages that bear the query as their title are always among the candidates, however long they are.
-_NAMED = """
-SELECT sections.id, 0.0, sections.page, sections.anchor, sections.title, sections.heading,
-    coalesce(pages.similar_to, pages.id)
-FROM pages JOIN sections ON sections.page = pages.id AND sections."order" = 0
-WHERE pages.title = :text COLLATE NOCASE {named_filter} LIMIT 200
-"""
-# Sections that links call by words of the query, and how well those links match.
-_CALLED = """
-WITH called AS MATERIALIZED (
-    SELECT rowid AS section, rank FROM called_fts WHERE called_fts MATCH :match {called_filter}
-    ORDER BY rank LIMIT :candidates)
-SELECT sections.id, -called.rank, sections.page, sections.anchor, sections.title, sections.heading,
-    coalesce(pages.similar_to, pages.id)
-FROM called CROSS JOIN sections ON sections.id = called.section CROSS JOIN pages ON pages.id = sections.page
-"""
-_WHOLE_QUERY = "SELECT rowid FROM sections_fts WHERE sections_fts MATCH :match LIMIT 20000"
-_TOTAL = """
-SELECT count(DISTINCT page) FROM sections
-WHERE id IN (SELECT rowid FROM sections_fts WHERE sections_fts MATCH :match {filter}
-    UNION ALL SELECT rowid FROM called_fts WHERE called_fts MATCH :match {called_filter})
-"""
-_FILTER = """
-AND {table} IN (SELECT sections.id FROM pages JOIN sections ON sections.page = pages.id
-    WHERE (:site IS NULL OR pages.site = :site OR pages.site LIKE '%.' || :site
-        OR pages.site LIKE :site || ':%' OR pages.site LIKE '%.' || :site || ':%')
-    AND (:lang IS NULL OR pages.lang = :lang) AND (:since IS NULL OR pages.fetched_at >= :since))
-"""
-# The distinct languages of the pages, each found by the index from the one before.
-_LANGUAGES = """
-WITH RECURSIVE spoken(lang) AS (SELECT min(lang) FROM pages WHERE lang > ''
-    UNION ALL SELECT (SELECT min(lang) FROM pages WHERE lang > spoken.lang) FROM spoken WHERE spoken.lang IS NOT NULL)
-SELECT lang FROM spoken WHERE lang NOT IN ('', 'en')
-"""
 # The heading shown is the section's own, or that of the nearest section before it.
-_SHOWN = f"""
+_SHOWN: Final = f"""
 SELECT sections.id, pages.url, pages.title, pages.site, pages.lang, pages.fetched_at, pages.fields,
     (SELECT count(*) FROM pages AS alike WHERE alike.similar_to = pages.similar_to AND alike.id <> pages.id)
         + (SELECT count(*) FROM urls WHERE same_as = pages.id),
@@ -86,216 +50,240 @@ SELECT sections.id, pages.url, pages.title, pages.site, pages.lang, pages.fetche
 FROM json_each(:sections) CROSS JOIN sections ON sections.id = json_each.value
 CROSS JOIN pages ON pages.id = sections.page
 """
+_TEXTS: Final = f"""
+SELECT id, substr(text, 1, {_LONGEST_TEXT}) FROM sections WHERE id IN (SELECT value FROM json_each(?))
+"""
+_WEIGHED: Final = "SELECT word, sections FROM json_each(?) CROSS JOIN words ON word = json_each.value"
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A page that matches, seen at its best section."""
+class _Seen(NamedTuple):
+    """A section that matches, and its score."""
 
-    rank: int
-    """1 for the best."""
-    url: str
-    href: str
-    """The page at the anchor of its best section: what to open."""
-    title: str
-    heading: str
-    snippet: str
-    """Text of the section around the matching words, which stand between MARK and MARK_END. Not escaped."""
     score: float
-    """Of the best section: bm25, times 1 to 3 for a name like the query. Comparable within one search only."""
-    site: str
-    lang: str
-    fetched_at: str
-    """ISO 8601, UTC."""
-    fields: dict[str, Any] | None = None
-    also: tuple[str, ...] = ()
-    """Anchors of up to three more sections of the page that match."""
-
-    similar: int = 0
-    """How many other pages are alike or the very same; a search shows one of them."""
-
-    @property
-    def plain_snippet(self) -> str:
-        return self.snippet.replace(MARK, "").replace(MARK_END, "").strip()
+    candidate: Candidate
 
 
-@dataclass(frozen=True, slots=True)
-class Results:
-    """What a search found."""
+class Index:
+    """An index file, open to be searched as often as one likes, by one thread at a time.
 
-    query: str
-    total: int
-    """Pages that match, shown or not."""
-    took_ms: float
-    results: tuple[Hit, ...] = field(default_factory=tuple)
-    match: str = ""
-    """The FTS5 expression that the query became; empty when it held no word."""
+        with Index("docs.db") as index:
+            for hit in index.search("bounded queue").results: ...
 
-    def as_dict(self) -> dict[str, Any]:
-        """The JSON form; a contract."""
-        names = ("rank", "url", "href", "title", "heading", "score", "site", "lang", "fetched_at")
-        hits = []
-        for hit in self.results:
-            row = {name: getattr(hit, name) for name in names} | {"snippet": hit.plain_snippet}
-            fields = {"fields": hit.fields} if hit.fields is not None else {}
-            hits.append(row | fields | ({"similar": hit.similar} if hit.similar else {}))
-        return {"query": self.query, "total": self.total, "took_ms": self.took_ms, "results": hits}
-
-
-def search(
-    query: str,
-    *,
-    db: str | Path = "crawl.db",
-    limit: int = 10,
-    site: str | None = None,
-    lang: str | None = None,
-    since: str | None = None,
-) -> Results:
-    """The pages of the index that match, the best first.
-
-    `site` is a host, with a port or on any (its subdomains count), `lang` a language code, `since` an ISO 8601 date or
-    time from which on a page must have been fetched. Raises IndexFileError when there is no index to read, UsageError
-    for a limit below 1.
-    Any query is taken: what holds no word finds nothing.
+    Raises IndexFileError when there is no index to read, and later when what is read turns out to be damaged.
     """
-    if limit < 1:
-        raise UsageError(f"limit is {limit}", "give a number from 1")
-    started = time.perf_counter()
-    parsed = parse_query(uniform(query))
-    site = site and _bare(site).rpartition("@")[2].split("/", 1)[0]
-    lang = lang and _bare(lang).replace("_", "-").partition("-")[0]
-    connection = connect_reader(Path(db))
-    try:
-        connection.execute("BEGIN")  # one snapshot for all statements, whatever a crawl commits meanwhile
-        match = _match(connection, parsed, lang)
-        total, hits = _hits(connection, parsed, match, limit, site, lang, since) if match else (0, ())
-    except (sqlite3.Error, UnicodeDecodeError) as error:
-        raise failure(db, error, "searched") from error
-    finally:
-        connection.close()
-    return Results(query, total, round((time.perf_counter() - started) * 1000, 2), hits, match)
 
+    def __init__(self, db: str | Path = "crawl.db") -> None:
+        self._path = Path(db)
+        self._connection = connect_reader(self._path)
 
-def _bare(written: str) -> str:
-    """A filter as people type or paste it: in any case, perhaps with a scheme."""
-    text = written.encode("utf-8", "replace").decode().strip().lower()
-    return text.partition("://")[2] or text
+    def __enter__(self) -> Self:
+        return self
 
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
-def _match(connection: sqlite3.Connection, query: Query, lang: str | None) -> str:
-    """The match expression of a query, with the stems of its words in the languages of the index, or in one."""
-    languages = [lang] if lang else [row[0] for row in connection.execute(_LANGUAGES)]
-    stems = {stem(word, code) for word in query.words for code in languages} - {word.lower() for word in query.words}
-    more = "".join(f' OR "{one}"' for one in sorted(stems) if '"' not in one)
-    return spaced(query.match + more if query.words else query.match)
+    def close(self) -> None:
+        self._connection.close()
 
+    def search(
+        self,
+        query: str,
+        *,
+        limit: int = 10,
+        page: int = 1,
+        site: str | None = None,
+        lang: str | None = None,
+        since: str | None = None,
+        sort: Sort = "rank",
+        ranking: Ranking = _RANKING,
+    ) -> Results:
+        """The pages that match, the best first, `limit` of them a `page` of results.
 
-def _hits(
-    connection: sqlite3.Connection,
-    query: Query,
-    match: str,
-    limit: int,
-    site: str | None,
-    lang: str | None,
-    since: str | None,
-) -> tuple[int, tuple[Hit, ...]]:
-    values = {
-        "match": match,
-        "text": query.text.strip().encode("utf-8", "replace").decode(),
-        "site": site,
-        "lang": lang,
-        "since": since,
-    }
-    filters = {
-        name: _FILTER.format(table=table) if site or lang or since else ""
-        for name, table in (
-            ("filter", "sections_fts.rowid"),
-            ("called_filter", "called_fts.rowid"),
-            ("named_filter", "sections.id"),
+        Any query is taken (`crawler.query` has its language); what holds no word finds nothing. `site`, `lang` and
+        `since` are its filters `site:`, `lang:` and `after:`. What is required and not held by any page, or not by any
+        page together, is no longer required, and `relaxed` says so. Raises UsageError for a limit or a page below 1 and
+        for a filter without meaning.
+        """
+        started = time.perf_counter()
+        for name, number in (("limit", limit), ("page", page)):
+            if number < 1:
+                raise UsageError(f"{name} is {number}", "give a number from 1")
+        parsed = parse_query(uniform(query))
+        filters = (*parsed.filters, *_filters(site=site, lang=lang, after=since))
+        with self._snapshot() as connection:
+            spoken = [one.value for one in filters if one.name == "lang" and not one.excluded] or languages(connection)
+            sought = wanted(parsed, spoken)
+            found = _find(connection, sought, filters, query, max(_CANDIDATES, 3 * limit * page))
+            seen = _ranked(connection, found.candidates, parsed, query, ranking)
+            shown, more = _page(_by_page(seen), limit, page, sort)
+            hits = tuple(_hits(connection, shown, sought, (page - 1) * limit + 1))
+            total, is_estimate = found.finder.total() if hits else (0, False)
+            unknown, suggestion = _unknown(connection, found.finder, sought, query)
+        return Results(
+            query=query,
+            total=total,
+            took_ms=round((time.perf_counter() - started) * 1000, 2),
+            results=hits,
+            match=sought.any,
+            is_estimate=is_estimate,
+            unknown=unknown,
+            suggestion=suggestion,
+            relaxed=found.relaxed,
+            more=more,
         )
-    }
-    total = int(connection.execute(_TOTAL.format(**filters), values).fetchone()[0])
-    wanted = min(limit, total)
-    candidates = max(_CANDIDATES, 10 * limit)
-    whole = {row[0] for row in connection.execute(_WHOLE_QUERY, {"match": spaced(query.match_all)})} if total else set()
-    ranked: dict[int, list[tuple[int, float, str]]] = {}
-    while total and not ranked:
-        found = [
-            connection.execute(statement.format(**filters), values | {"candidates": candidates}).fetchall()
-            for statement in (_RANKED, _NAMED, _CALLED)
-        ]
-        ranked = _by_page(found[0], found[1], found[2], whole, query)
-        if len(ranked) < wanted and len(found[0]) >= candidates:
-            ranked, candidates = {}, candidates * 8  # few pages with many sections each: look further down
-    best = list(ranked.values())[:limit]
-    order = json.dumps([sections[0][0] for sections in best])
-    shown = {row[0]: row[1:] for row in connection.execute(_SHOWN, {"match": match, "sections": order})}
-    return total, tuple(_hit(rank, sections, shown[sections[0][0]]) for rank, sections in enumerate(best, 1))
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[sqlite3.Connection]:
+        """One state of the file for all statements, whatever a crawl commits meanwhile; SQLite's errors as ours."""
+        try:
+            self._connection.execute("BEGIN")
+            try:
+                yield self._connection
+            finally:
+                self._connection.execute("ROLLBACK")
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise failure(self._path, error, "searched") from error
 
 
-def _by_page(
-    own: Sequence[_Row], named: Sequence[_Row], called: Sequence[_Row], whole: Set[int], query: Query
-) -> dict[int, list[tuple[int, float, str]]]:
-    """`(section, score, anchor)` of each page's sections, the best page and the best section first.
+def search(query: str, *, db: str | Path = "crawl.db", **options: Any) -> Results:
+    """What `Index(db).search(query, …)` finds: for one search of a file."""
+    with Index(db) as index:
+        return index.search(query, **options)
 
-    A section's score is that of its own words and that of what links call it, times how nearly the query is its name,
-    and more if it is in `whole`: it holds every word of the query. A page of exactly that name comes before all others:
-    bm25 alone would sink a long one.
+
+def _filters(**given: str | None) -> Iterator[Filter]:
+    for name, value in given.items():
+        if value is None:
+            continue
+        parsed = parse_filter(name, value)
+        if parsed is None:
+            raise UsageError(f"{name} is {value!r}", "see crawl search --help")
+        yield parsed
+
+
+class _Found(NamedTuple):
+    candidates: list[Candidate]
+    finder: Finder
+    relaxed: tuple[str, ...]
+
+
+def _find(
+    connection: sqlite3.Connection, sought: Wanted, filters: Sequence[Filter], text: str, limit: int
+) -> _Found:
+    """The candidates; of what is required only what can be had, if need be."""
+    condition, values = where(filters)
+    text = text.strip().encode("utf-8", "replace").decode()
+
+    def attempt(wanted: Wanted, relaxed: Sequence[Sought]) -> _Found:
+        finder = Finder(connection, wanted, condition, values)
+        candidates = finder.find(limit, text) if wanted.any else []
+        return _Found(candidates, finder, tuple(one.text for one in relaxed))
+
+    found = attempt(sought, ())
+    if found.candidates or not sought.required:
+        return found
+    missing = [one for one in sought.required if not found.finder.is_held(one.expression)]
+    some = attempt(sought.relaxed(missing), missing) if missing else found
+    return some if some.candidates else attempt(sought.relaxed(sought.required), sought.required)
+
+
+def _ranked(
+    connection: sqlite3.Connection, candidates: Sequence[Candidate], query: Query, text: str, ranking: Ranking
+) -> list[_Seen]:
+    """The candidates with their final scores, the best first."""
+    if not candidates:
+        return []
+    top = max(one.score for one in candidates) or 1.0
+    near = candidates[:_RERANKED]
+    words = [term.text for group in query.groups for term in group]
+    asked = Asked(words, ranking)
+    names = {one.section: asked.names(one.names) for one in near}
+    weight = _weights(connection, asked.tokens.union(*(name.tokens for some in names.values() for name in some)))
+    texts = dict(connection.execute(_TEXTS, (json.dumps(list(names)),)).fetchall())
+    scores = {one.section: one.score / top for one in candidates}
+    for one in near:
+        text = " ".join((*one.names[:-1], texts[one.section] or ""))
+        scores[one.section] += asked.bonus(names[one.section], weight) + asked.exactness(plain(text), weight)
+    seen = [_Seen(scores[one.section], one) for one in candidates]
+    return sorted(seen, key=lambda one: (-one.score, one.candidate.section))
+
+
+def _weights(connection: sqlite3.Connection, words: Iterable[str]) -> dict[str, float]:
+    """The inverse document frequency of words, by the formula of Lucene's BM25; what is not counted is rare."""
+    (sections,) = connection.execute("SELECT coalesce(max(id), 0) FROM sections").fetchone()
+    held = dict(connection.execute(_WEIGHED, (json.dumps(list(words)),)).fetchall())
+    return {word: math.log1p(max(0, sections - held.get(word, 1)) / (held.get(word, 1) + 0.5)) for word in words}
+
+
+def _by_page(seen: Sequence[_Seen]) -> list[list[_Seen]]:
+    """The sections of each page, the best page and the best section first.
+
+    Of pages that are alike, the one that stands for them, unless another matches better.
     """
-    scores = {row[0]: row[1] for row in own}
-    for row in called:
-        scores[row[0]] = scores.get(row[0], 0.0) + row[1]
-    best = max(scores.values(), default=0.0)
-    for row in named:
-        scores[row[0]] = scores.get(row[0], 0.0) + best
-    asked = _names(spaced(query.text))
-    rows = {row[0]: row for row in (*own, *named, *called)}
-    for section, row in rows.items():
-        scores[section] *= _nearness(asked, row[4], row[5]) * (_WHOLE if section in whole else 1.0)
-    groups: dict[int, dict[int, list[tuple[int, float, str]]]] = {}
-    for section in sorted(scores, key=lambda section: -scores[section]):
-        _, _, page, anchor, _, _, group = rows[section]
-        groups.setdefault(group, {}).setdefault(page, []).append((section, scores[section], anchor))
-    pages = {}
-    for group, alike in groups.items():  # the page that stands for those like it, unless another matches better
-        first = next(iter(alike))
-        page = group if group in alike and alike[group][0][1] >= _NEARLY * alike[first][0][1] else first
-        pages[page] = alike[page]
+    groups: dict[int, dict[int, list[_Seen]]] = {}
+    for one in seen:
+        groups.setdefault(one.candidate.group, {}).setdefault(one.candidate.page, []).append(one)
+    pages = []
+    for group, alike in groups.items():
+        first = next(iter(alike.values()))
+        own = alike.get(group)
+        pages.append(own if own and own[0].score >= _NEARLY * first[0].score else first)
     return pages
 
 
-def _nearness(asked: frozenset[str], title: str, heading: str) -> float:
-    """1 to 3: how nearly the query is the name of the page or of the section, by Dice's coefficient of their words.
+def _page(pages: list[list[_Seen]], limit: int, number: int, sort: Sort) -> tuple[list[list[_Seen]], bool]:
+    """The pages that one page of results shows, and whether there are more.
 
-    To the eighth power, so that only a name that is nearly the whole query counts for much.
+    Where several sites match, each is shown at most twice at once: what is over comes on the next page of results.
     """
-    defined = heading.partition("(")[0]  # of `print(*objects, sep=' ')` the name
-    names = (_names(title), _names(heading), _names(defined))
-    return 1 + 2 * max(2 * len(asked & name) / (len(asked) + len(name) or 1) for name in names) ** 8
+    if sort == "newest":
+        pages = sorted(pages, key=lambda sections: sections[0].candidate.changed_at or "", reverse=True)
+    several = len({sections[0].candidate.site for sections in pages}) > 1
+    shown: list[list[_Seen]] = []
+    for _ in range(number):
+        shown, over = [], []
+        count = Counter[str]()
+        for sections in pages:
+            site = sections[0].candidate.site
+            count[site] += 1
+            fits = len(shown) < limit and not (several and count[site] > _HITS_A_SITE)
+            (shown if fits else over).append(sections)
+        pages = over
+    return shown, bool(pages)
 
 
-def _names(text: str) -> frozenset[str]:
-    return frozenset(_WORDS.findall(text.lower()))
+def _hits(
+    connection: sqlite3.Connection, pages: Sequence[Sequence[_Seen]], sought: Wanted, first: int
+) -> Iterator[Hit]:
+    order = json.dumps([sections[0].candidate.section for sections in pages])
+    rows = {row[0]: row[1:] for row in connection.execute(_SHOWN, {"match": sought.any, "sections": order})}
+    for rank, (best, *others) in enumerate(pages, first):
+        url, title, site, lang, fetched_at, fields, similar, heading, snippet = rows[best.candidate.section]
+        anchor = best.candidate.anchor
+        also = dict.fromkeys(one.candidate.anchor for one in others if one.candidate.anchor not in ("", anchor))
+        yield Hit(
+            rank=rank,
+            url=url,
+            href=f"{url}#{quote(anchor, safe=_FRAGMENT)}" if anchor else url,
+            title=title,
+            heading=plain(heading or ""),
+            snippet=plain(snippet or "").strip(),
+            score=round(best.score, 4),
+            site=site,
+            lang=lang or "",
+            fetched_at=fetched_at,
+            fields=json.loads(fields) if fields else None,
+            also=tuple(also)[:_MORE_SECTIONS],
+            similar=similar,
+        )
 
 
-def _hit(rank: int, sections: Sequence[tuple[int, float, str]], row: tuple[Any, ...]) -> Hit:
-    url, title, site, lang, fetched_at, fields, similar, heading, snippet = row
-    _, score, anchor = sections[0]
-    return Hit(
-        rank=rank,
-        url=url,
-        href=f"{url}#{quote(anchor, safe=_FRAGMENT)}" if anchor else url,
-        title=title,
-        heading=plain(heading or ""),
-        snippet=plain(snippet or "").strip(),
-        score=round(score, 4),
-        site=site,
-        lang=lang,
-        fetched_at=fetched_at,
-        fields=json.loads(fields) if fields else None,
-        similar=similar,
-        also=tuple(dict.fromkeys(other for _, _, other in sections[1:] if other and other != anchor))[:_MORE_SECTIONS],
-    )
-
-
-_FRAGMENT = "!$&'()*+,;=:@/?-._~%"  # what a fragment may hold as it is (RFC 3986 §3.5), and % of what is encoded
+def _unknown(connection: sqlite3.Connection, finder: Finder, sought: Wanted, text: str) -> tuple[tuple[str, ...], str]:
+    """The words that no page holds, and the query with words of the index in their place, if there are such."""
+    words = [one for one in (*sought.required, *sought.words) if one.is_word]
+    unknown = tuple(one.text for one in words if not finder.is_held(one.expression))
+    better = {word: found for word in unknown if (found := suggest(connection, word))}
+    suggestion = text
+    for word, found in better.items():
+        suggestion = suggestion.replace(word, found)
+    return unknown, suggestion if better else ""

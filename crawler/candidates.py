@@ -1,0 +1,202 @@
+"""What full text finds for a query: the sections that may be hits, with what ranking needs to know of them.
+
+bm25 costs a microsecond or two for each row that matches, and SQLite ranks all of them before it gives the first. So
+a search ranks at most so many rows, whatever the size of the index: rare words find candidates and common ones do not,
+beyond the budget the rows nearest to the seeds count, and sections that have the words in their names always do.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from crawler.matches import NAME_COLUMNS, Wanted, any_of
+from crawler.ranking import Names
+
+_ROWS: Final = 2_500  # that are ranked at a time
+_TITLED_PAGES: Final = 200  # that bear the query as their title
+_NO_LAST: Final = 1 << 62
+
+Row = tuple[int, float]  # section, bm25 score
+
+
+class Candidate(NamedTuple):
+    """A section that may be a hit."""
+
+    section: int
+    score: float
+    """bm25 of its own words, and of what links call it."""
+    page: int
+    group: int
+    """The page that stands for those that are alike."""
+    site: str
+    changed_at: str
+    """When the text of its page was first seen as it is; ISO 8601, UTC."""
+    page_title: str
+    order: int
+    anchor: str
+    names: Names
+
+
+_RANKED: Final = """
+SELECT rowid, -rank FROM {table} WHERE {table} MATCH :match AND rowid <= :last {filter} ORDER BY rank LIMIT :limit
+"""
+_LAST: Final = "SELECT rowid FROM {table} WHERE {table} MATCH :match {filter} LIMIT 1 OFFSET :rows"
+_COUNT: Final = "SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {table} MATCH :match LIMIT :rows)"
+# Whether the page of a row is one that is asked for: looked up a row at a time, for a list of all such rows may be as
+# long as the index.
+_FILTER: Final = """
+AND EXISTS (SELECT 1 FROM sections CROSS JOIN pages ON pages.id = sections.page
+    WHERE sections.id = {table}.rowid AND {condition})
+"""
+_HOLDING: Final = """
+pages.id {operator} (SELECT page FROM sections WHERE id IN (
+    SELECT rowid FROM sections_fts WHERE sections_fts MATCH :{name}
+    UNION ALL SELECT rowid FROM called_fts WHERE called_fts MATCH :{name}))
+"""
+_TITLED: Final = """
+SELECT sections.id FROM pages CROSS JOIN sections ON sections.page = pages.id AND sections."order" = 0
+WHERE pages.title = :text COLLATE NOCASE AND {condition} LIMIT :most
+"""
+_PAGES: Final = """
+SELECT count(DISTINCT page), count(*) FROM sections WHERE id IN (
+    SELECT rowid FROM sections_fts WHERE sections_fts MATCH :match AND rowid <= :last {filter}
+    UNION ALL SELECT rowid FROM called_fts WHERE called_fts MATCH :match AND rowid <= :last {called_filter})
+"""
+_DESCRIBED: Final = """
+SELECT sections.id, sections.page, coalesce(pages.similar_to, pages.id), pages.site, pages.changed_at, pages.title,
+    sections."order", sections.anchor, sections.title, sections.heading, sections.ids, sections.terms,
+    coalesce(called.links, '')
+FROM json_each(:sections) CROSS JOIN sections ON sections.id = json_each.value
+CROSS JOIN pages ON pages.id = sections.page LEFT JOIN called ON called.section = sections.id
+"""
+_LANGUAGES: Final = """
+WITH RECURSIVE spoken(lang) AS (SELECT min(lang) FROM pages WHERE lang > ''
+    UNION ALL SELECT (SELECT min(lang) FROM pages WHERE lang > spoken.lang) FROM spoken WHERE spoken.lang IS NOT NULL)
+SELECT lang FROM spoken WHERE lang NOT IN ('', 'en')
+"""
+
+
+def languages(connection: sqlite3.Connection) -> list[str]:
+    """The languages of the pages but English, each found by the index from the one before."""
+    return [row[0] for row in connection.execute(_LANGUAGES)]
+
+
+class Finder:
+    """Finds the candidates of one query in an open index, among the pages that a condition holds for."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        wanted: Wanted,
+        condition: str = "",
+        values: Mapping[str, str] | None = None,
+    ) -> None:
+        """`condition` is one on `pages`, `values` are its parameters."""
+        self._connection = connection
+        self._wanted = wanted
+        conditions = [condition] if condition else []
+        self._values: dict[str, Any] = dict(values or {})
+        # One thing that is required and nothing beside it: then whatever matches holds it.
+        required = [one.expression for one in wanted.required] if len(wanted.required) + len(wanted.words) > 1 else []
+        for operator, expressions in (("IN", required), ("NOT IN", wanted.excluded)):
+            for expression in expressions:
+                name = f"held_{len(self._values)}"
+                self._values[name] = expression
+                conditions.append(_HOLDING.format(operator=operator, name=name))
+        self._condition = " AND ".join(f"({one})" for one in conditions)
+
+    def find(self, limit: int, text: str) -> list[Candidate]:
+        """At most some `limit` of each kind of candidates; `text` is the query as it was typed."""
+        match = self._wanted.any
+        scores: dict[int, float] = {}
+        for section, score in self._own(match, limit):
+            scores[section] = max(score, scores.get(section, 0.0))
+        for section, score in self._ranked("called_fts", match, limit):
+            scores[section] = scores.get(section, 0.0) + score
+        condition = self._condition or "true"
+        values = self._values | {"text": text, "most": _TITLED_PAGES}
+        for (section,) in self._connection.execute(_TITLED.format(condition=condition), values):
+            scores.setdefault(section, 0.0)
+        return self._described(scores)
+
+    def _own(self, match: str, limit: int) -> Iterator[Row]:
+        """What matches by the words of the sections themselves."""
+        if self._count(match, _ROWS) < _ROWS:
+            yield from self._ranked("sections_fts", match, limit)
+            return
+        rare = any_of(self._rarest())
+        if self._count(rare, _ROWS) < _ROWS:
+            yield from self._ranked("sections_fts", f"{rare} AND {match}", limit)
+            return
+        yield from self._ranked("sections_fts", rare, limit)
+        yield from self._ranked("sections_fts", f"{NAME_COLUMNS} : {match}", limit)
+        if len(self._wanted.words) > 1:
+            yield from self._ranked("sections_fts", self._wanted.every, limit)
+
+    def _rarest(self) -> list[str]:
+        """Of what is looked for that which is so rare that all rows with it can be ranked; at least one expression."""
+        room, chosen = _ROWS, list[str]()
+        for count, expression in sorted((self._count(one, _ROWS), one) for one in self._wanted.some):
+            room -= count
+            if chosen and room < 0:
+                break
+            chosen.append(expression)
+        return chosen
+
+    def _ranked(self, table: str, match: str, limit: int) -> list[Row]:
+        filtered = self._filter(table)
+        values = self._values | {"match": match, "limit": limit, "last": self._last(table, match)}
+        return self._connection.execute(_RANKED.format(table=table, filter=filtered), values).fetchall()
+
+    def _last(self, table: str, match: str) -> int:
+        """The row up to which there are as many matches as may be ranked."""
+        values = self._values | {"match": match, "rows": _ROWS}
+        row = self._connection.execute(_LAST.format(table=table, filter=self._filter(table)), values).fetchone()
+        return int(row[0]) if row else _NO_LAST
+
+    def _filter(self, table: str) -> str:
+        return _FILTER.format(table=table, condition=self._condition) if self._condition else ""
+
+    def _count(self, match: str, most: int, table: str = "sections_fts") -> int:
+        """How many rows match, in the whole index; counted up to `most`."""
+        values = {"match": match, "rows": most}
+        return int(self._connection.execute(_COUNT.format(table=table), values).fetchone()[0])
+
+    def is_held(self, expression: str) -> bool:
+        """Whether any section of the index matches, or is called so by links."""
+        return any(self._count(expression, 1, table) for table in ("sections_fts", "called_fts"))
+
+    def total(self) -> tuple[int, bool]:
+        """How many pages match, and whether that is an estimate, from those nearest to the seeds."""
+        match = self._wanted.any
+        last = self._last("sections_fts", match)
+        values = self._values | {"match": match, "last": last}
+        filters = {"filter": self._filter("sections_fts"), "called_filter": self._filter("called_fts")}
+        pages, rows = self._connection.execute(_PAGES.format(**filters), values).fetchone()
+        if last == _NO_LAST or not rows:
+            return int(pages), False
+        if self._condition:
+            (end,) = self._connection.execute("SELECT max(id) FROM sections").fetchone()
+            return round(pages * end / last), True
+        return round(pages * self._count(match, _NO_LAST) / rows), True
+
+    def _described(self, scores: Mapping[int, float]) -> list[Candidate]:
+        """The candidates in the order of their scores, best first."""
+        rows = self._connection.execute(_DESCRIBED, {"sections": json.dumps(list(scores))})
+        found = [
+            Candidate(
+                section,
+                scores[section],
+                page,
+                group,
+                site,
+                changed_at,
+                page_title,
+                order,
+                anchor,
+                Names(title, heading, ids or "", terms or "", links, order == 0),
+            )
+            for section, page, group, site, changed_at, page_title, order, anchor, title, heading, ids, terms, links in rows
+        ]
+        return sorted(found, key=lambda one: (-one.score, one.section))

@@ -1,0 +1,132 @@
+"""A parsed query becomes FTS5 match expressions that cannot fail. Pure.
+
+MATCH is a language of its own, in which `C++`, `don't` or `a-b` are syntax errors. So nothing of the query is passed
+on but words, each in quotes, joined by operators of ours (https://sqlite.org/fts5.html#full_text_query_syntax).
+"""
+
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from crawler.languages import spaced, stem
+from crawler.query import Query, Term
+
+NAME_COLUMNS: Final = "{title heading ids terms}"  # a column filter: where sections have their names
+
+_PARTS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
+_MOST_PARTS: Final = 8  # of an identifier; what has more is no name
+_MOST_PAIRS: Final = 24  # of characters, of a word in a script without spaces
+_LONGEST_WHOLE: Final = 16  # words; more of them stand side by side nowhere
+_SOFT: Final = "\u200b"  # parts the characters of such a word
+
+
+class Sought(NamedTuple):
+    """A word, a phrase, or a group of alternatives."""
+
+    text: str
+    """As it was typed."""
+    expression: str
+    parts: tuple[str, ...] = ()
+    """Of an identifier or a compound, expressions too: worth less, and found more often."""
+    is_word: bool = False
+    """Whether it is one word, which is known or not."""
+
+
+class Wanted(NamedTuple):
+    """What a query looks for."""
+
+    words: tuple[Sought, ...]
+    """What may match."""
+    required: tuple[Sought, ...]
+    """What a page must hold, in whichever of its sections."""
+    excluded: tuple[str, ...]
+    """Expressions for what it must not hold."""
+    whole: str
+    """The words side by side; empty when there is only one."""
+
+    @property
+    def some(self) -> list[str]:
+        """Expressions for whatever may be looked for: what is required, words, their parts, all words side by side."""
+        sought = (*self.required, *self.words)
+        found = [one.expression for one in sought] + [part for one in sought for part in one.parts]
+        return list(dict.fromkeys([*found, self.whole] if self.whole else found))
+
+    @property
+    def any(self) -> str:
+        """Rows that hold any of it; empty when nothing is looked for.
+
+        bm25 counts every phrase of an expression that a row holds: rows with more of them rank higher.
+        """
+        return any_of(self.some)
+
+    @property
+    def every(self) -> str:
+        """Rows that hold all of it."""
+        return all_of([one.expression for one in (*self.required, *self.words)])
+
+    def relaxed(self, some: Sequence[Sought]) -> "Wanted":
+        """The same, with some of what is required no longer so: it may match."""
+        return self._replace(
+            words=(*some, *self.words), required=tuple(one for one in self.required if one not in some)
+        )
+
+
+def wanted(query: Query, languages: Iterable[str]) -> Wanted:
+    """What a query looks for in an index of pages in these languages."""
+    languages = tuple(languages)
+    words, required, plain = [], [], []
+    for group in query.groups:
+        parts = dict.fromkeys(quoted(part) for term in group for part in _parts(term))
+        is_word = len(group) == 1 and group[0].kind == "word"
+        sought = Sought(
+            text=" OR ".join(term.text for term in group),
+            expression=any_of([forms(term, languages) for term in group]),
+            parts=tuple(parts),
+            is_word=is_word,
+        )
+        (required if any(term.required for term in group) else words).append(sought)
+        if is_word:
+            plain.append(group[0].text)
+    whole = quoted(spaced(" ".join(plain))) if 1 < len(plain) <= _LONGEST_WHOLE else ""
+    excluded = tuple(forms(term, ()) for term in query.excluded)
+    return Wanted(tuple(words), tuple(required), excluded, whole)
+
+
+def forms(term: Term, languages: Iterable[str]) -> str:
+    """A word as it is, or another form of it in one of the languages; a phrase; the beginning of a word."""
+    if term.kind == "prefix":
+        return f"{quoted(spaced(term.text))} *"
+    itself = quoted(spaced(term.text))
+    if term.kind == "phrase" or not term.text.isalpha():
+        return itself
+    stems = dict.fromkeys(stem(term.text, language) for language in languages)
+    return any_of([itself, *(quoted(one) for one in stems if one != term.text.lower())])
+
+
+def _parts(term: Term) -> list[str]:
+    """Of an identifier its parts: bounded_queue, getUserName; of a word without spaces its pairs of characters."""
+    if term.kind != "word":
+        return []
+    characters = spaced(term.text).strip(_SOFT).split(_SOFT)
+    if len(characters) > 2:
+        return ["".join(pair) for pair in itertools.pairwise(characters)][:_MOST_PAIRS]
+    parts = _PARTS.findall(term.text)
+    return parts if 1 < len(parts) <= _MOST_PARTS else []
+
+
+def any_of(expressions: Sequence[str]) -> str:
+    return _joined(" OR ", expressions)
+
+
+def all_of(expressions: Sequence[str]) -> str:
+    return _joined(" AND ", expressions)
+
+
+def _joined(operator: str, expressions: Sequence[str]) -> str:
+    distinct = list(dict.fromkeys(expressions))
+    return f"({operator.join(distinct)})" if len(distinct) > 1 else "".join(distinct)
+
+
+def quoted(phrase: str) -> str:
+    return '"' + phrase.replace('"', '""') + '"'
