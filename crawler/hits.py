@@ -21,6 +21,7 @@ from crawler.store.schema import FTS_COLUMNS, connect_reader, failure
 MARK, MARK_END = "\ue000", "\ue001"
 
 _WORDS = re.compile(r"[^\W_]+")
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 _Row = tuple[int, float, int, str, str, str, int]  # section, score, page, anchor, title, heading, group
 _CANDIDATES = 300  # sections ranked before they are grouped by page
 _NEARLY = 0.95  # of the best score of pages that are alike; above it the one that stands for them is shown
@@ -159,12 +160,43 @@ def search(
     connection = connect_reader(Path(db))
     try:
         connection.execute("BEGIN")  # one snapshot for all statements, whatever a crawl commits meanwhile
-        total, hits = _hits(connection, parsed, limit, site, lang, since) if parsed.match else (0, ())
+        total, hits = _hits(connection, parsed, limit, site, lang, since) if parsed.groups else (0, ())
     except (sqlite3.Error, UnicodeDecodeError) as error:
         raise failure(db, error, "searched") from error
     finally:
         connection.close()
-    return Results(query, total, round((time.perf_counter() - started) * 1000, 2), hits, parsed.match)
+    return Results(query, total, round((time.perf_counter() - started) * 1000, 2), hits, _match(parsed))
+
+
+def _match(query: Query) -> str:
+    """The match expression; empty when the query holds no word at all.
+
+    Any word may match, and a row in which more of them match, or the whole query stands as it was typed, ranks
+    higher: bm25 counts every phrase of the expression that a row holds. Quoted phrases are required.
+    """
+    terms = [term for group in query.groups for term in group]
+    words = [term.text for term in terms if term.kind != "phrase"]
+    optional = [*words]
+    for word in words:
+        parts = _PARTS.findall(word)
+        if 1 < len(parts) <= 8:  # an identifier as it is, which is a phrase, and its parts
+            optional += parts
+    if len(words) > 1:
+        optional.append(" ".join(words))
+    anything = " OR ".join(map(_quoted, dict.fromkeys(optional)))
+    required = " AND ".join(_quoted(term.text) for term in terms if term.kind == "phrase")
+    if not required:
+        return anything
+    return f"{required} AND ({required} OR {anything})" if anything else required
+
+
+def _match_all(query: Query) -> str:
+    """The match expression for rows that hold every word and phrase; empty when there is none."""
+    return " AND ".join(_quoted(term.text) for group in query.groups for term in group)
+
+
+def _quoted(phrase: str) -> str:
+    return f'"{phrase}"'
 
 
 def _bare(written: str) -> str:
@@ -176,7 +208,7 @@ def _bare(written: str) -> str:
 def _hits(
     connection: sqlite3.Connection, query: Query, limit: int, site: str | None, lang: str | None, since: str | None
 ) -> tuple[int, tuple[Hit, ...]]:
-    match = query.match
+    match = _match(query)
     values = {
         "match": match,
         "text": query.text.strip().encode("utf-8", "replace").decode(),
@@ -195,7 +227,7 @@ def _hits(
     total = int(connection.execute(_TOTAL.format(**filters), values).fetchone()[0])
     wanted = min(limit, total)
     candidates = max(_CANDIDATES, 10 * limit)
-    whole = {row[0] for row in connection.execute(_WHOLE_QUERY, {"match": query.match_all})} if total else set()
+    whole = {row[0] for row in connection.execute(_WHOLE_QUERY, {"match": _match_all(query)})} if total else set()
     ranked: dict[int, list[tuple[int, float, str]]] = {}
     while total and not ranked:
         found = [

@@ -13,7 +13,7 @@ LAYERS = [
     ["transport"],
     ["adapter", "wall", "sitemap"],
     ["fields", "robots", "page", "fetch", "query"],
-    ["feed", "probe", "traps"],
+    ["feed", "probe", "traps", "filters"],
     ["config", "store", "store.migrations", "store.owner"],
     ["access", "outlinks", "store.schema", "store.sql"],
     ["store.rows", "store.hosts"],
