@@ -3,8 +3,7 @@
 Nothing that a person typed stands in the condition: all values are its parameters.
 """
 
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from crawler.query import Filter
@@ -15,27 +14,9 @@ _TYPE: Final = (
     "(SELECT coalesce(nullif(lower(trim(substr(content_type, 1, instr(content_type || ';', ';') - 1))), ''),"
     " 'text/html') FROM urls WHERE urls.id = pages.id)"
 )
-_HTML: Final = "IN ('text/html', 'application/xhtml+xml')"
+_HTML: Final = f"{_TYPE} IN ('text/html', 'application/xhtml+xml')"
+_TYPES: Final = {"html": _HTML, "xhtml": _HTML, "text": f"{_TYPE} LIKE 'text/%' AND {_TYPE} <> 'text/html'"}
 _MAIN_TYPES: Final = ("application", "audio", "font", "image", "message", "model", "multipart", "video")  # IANA's
-
-# `{}` is the parameter.
-_CONDITIONS: Final = {
-    # A host, with a port or without, has a dot before it and a colon behind it once these are put around it.
-    "site": "'.' || pages.site || ':' LIKE {} ESCAPE '\\'",
-    "path": f"{_PATH} LIKE {{}} ESCAPE '\\'",
-    # No word without one of its forms in the title; SQLite's own lower() knows ASCII only.
-    "title": "NOT EXISTS (SELECT 1 FROM json_each({}) AS word WHERE NOT EXISTS"
-    " (SELECT 1 FROM json_each(word.value) AS form WHERE instr(lower(pages.title), lower(form.value))))",
-    "lang": "pages.lang = {}",
-    "type": f"{_TYPE} LIKE {{}} ESCAPE '\\'",
-    "before": "pages.fetched_at < {}",
-    "after": "pages.fetched_at >= {}",
-}
-_TYPES: Final = {
-    "html": f"{_TYPE} {_HTML}",
-    "xhtml": f"{_TYPE} {_HTML}",
-    "text": f"{_TYPE} LIKE 'text/%' AND NOT {_TYPE} {_HTML}",
-}
 
 
 def where(filters: Sequence[Filter]) -> tuple[str, dict[str, str]]:
@@ -48,21 +29,71 @@ def where(filters: Sequence[Filter]) -> tuple[str, dict[str, str]]:
     is their beginning, any other a part of them. A glob that does not begin with `/` may begin anywhere. In a path and
     in a title, letters match in any case; in a path, ASCII letters only.
     """
+    values: dict[str, str] = {}
+
+    def parameter(value: str) -> str:
+        name = f"filter_{len(values)}"
+        values[name] = value
+        return f":{name}"
+
     wanted: dict[str, list[str]] = {}
     unwanted: list[str] = []
-    values: dict[str, str] = {}
-    for number, (name, value, excluded) in enumerate(filters):
-        condition = _CONDITIONS[name].format(f":filter_{number}")
-        if name == "type" and value in _TYPES:
-            condition = _TYPES[value]
+    for one in filters:
+        condition = f"({_CONDITIONS[one.name](one.value, parameter)})"
+        if one.excluded:
+            unwanted.append(f"{condition} IS NOT TRUE")  # of a page that tells nothing, it is not so
         else:
-            values[f"filter_{number}"] = _VALUES.get(name, str)(value)
-        if excluded:
-            unwanted.append(f"({condition}) IS NOT TRUE")  # of a page that tells nothing, it is not so
-        else:
-            wanted.setdefault(name, []).append(condition)
-    alternatives = [f"({' OR '.join(f'({one})' for one in some)})" for some in wanted.values()]
-    return " AND ".join(alternatives + unwanted), values
+            wanted.setdefault(one.name, []).append(condition)
+    return " AND ".join([f"({' OR '.join(some)})" for some in wanted.values()] + unwanted), values
+
+
+_Parameter = Callable[[str], str]  # from a value to what stands for it
+
+
+def _site(value: str, parameter: _Parameter) -> str:
+    # A host, with a port or without, has a dot before it and a colon behind it once these are put around it.
+    return f"'.' || pages.site || ':' LIKE {parameter(f'%.{_like(value)}:%')} ESCAPE '\\'"
+
+
+def _path(value: str, parameter: _Parameter) -> str:
+    start = "" if value.startswith("/") else "%"
+    end = "" if "*" in value or "?" in value else "%"
+    pattern = start + _like(value).replace("*", "%").replace("?", "_") + end
+    return f"{_PATH} LIKE {parameter(pattern)} ESCAPE '\\'"
+
+
+def _title(value: str, parameter: _Parameter) -> str:
+    """Every word in one of its forms: small, in capitals, as a sentence begins. SQLite's lower() knows ASCII only."""
+    return " AND ".join(
+        "(" + " OR ".join(f"instr(lower(pages.title), {parameter(form)})" for form in _forms(word)) + ")"
+        for word in dict.fromkeys(value.lower().split())
+    )
+
+
+def _forms(word: str) -> list[str]:
+    forms = (word, word.upper(), word[:1].upper() + word[1:])
+    return sorted({form.encode().lower().decode() for form in forms})  # lower() of bytes knows ASCII only, too
+
+
+def _lang(value: str, parameter: _Parameter) -> str:
+    return f"pages.lang = {parameter(value)}"
+
+
+def _type(value: str, parameter: _Parameter) -> str:
+    if value in _TYPES:
+        return _TYPES[value]
+    pattern = _like(value)
+    if "/" not in value:
+        pattern = f"{pattern}/%" if value in _MAIN_TYPES else f"%/{pattern}"
+    return f"{_TYPE} LIKE {parameter(pattern)} ESCAPE '\\'"
+
+
+def _before(value: str, parameter: _Parameter) -> str:
+    return f"pages.fetched_at < {parameter(value)}"
+
+
+def _after(value: str, parameter: _Parameter) -> str:
+    return f"pages.fetched_at >= {parameter(value)}"
 
 
 def _like(text: str) -> str:
@@ -70,26 +101,12 @@ def _like(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def _site(value: str) -> str:
-    return f"%.{_like(value)}:%"
-
-
-def _path(value: str) -> str:
-    start = "" if value.startswith("/") else "%"
-    end = "" if "*" in value or "?" in value else "%"
-    return start + _like(value).replace("*", "%").replace("?", "_") + end
-
-
-def _title(value: str) -> str:
-    """A list of words, each a list of its forms: as typed, small, in capitals, and as a sentence begins."""
-    words = dict.fromkeys(value.lower().split())
-    return json.dumps([sorted({word, word.upper(), word[:1].upper() + word[1:]}) for word in words])
-
-
-def _type(value: str) -> str:
-    if "/" in value:
-        return _like(value)
-    return f"{value}/%" if value in _MAIN_TYPES else f"%/{_like(value)}"
-
-
-_VALUES: Final = {"site": _site, "path": _path, "title": _title, "type": _type}
+_CONDITIONS: Final[dict[str, Callable[[str, _Parameter], str]]] = {
+    "site": _site,
+    "path": _path,
+    "title": _title,
+    "lang": _lang,
+    "type": _type,
+    "before": _before,
+    "after": _after,
+}

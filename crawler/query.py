@@ -49,6 +49,7 @@ _TOKEN: Final = re.compile(rf'(?<!\w)([+-]?)(?:({_NAME}):)?"([^"]*)"?|([^\s"]+)'
 _FILTER: Final = re.compile(rf"([+-]?)({_NAME}):(.+)", re.I)
 _BRACKETS: Final = ("()", "[]", "{}")
 _DATE: Final = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?", re.I | re.A)
+_LONGEST_TITLE: Final = 300  # characters, at which titles of pages are cut
 _REST_OF_DATE: Final = {4: "-01-01", 7: "-01"}  # by the length of what is there
 
 
@@ -203,6 +204,10 @@ def _path(value: str) -> str:
     return path if len(path) <= MAX_URL else ""
 
 
+def _title(value: str) -> str:
+    return value if len(value) <= _LONGEST_TITLE else ""
+
+
 def _lang(value: str) -> str:
     subtag = value.lower().replace("_", "-").partition("-")[0]
     return subtag if re.fullmatch("[a-z]{2,3}", subtag) else ""
@@ -227,7 +232,7 @@ def _time(value: str) -> str:
 _VALUES: Final[dict[str, Callable[[str], str]]] = {
     "site": _site,
     "path": _path,
-    "title": str,
+    "title": _title,
     "lang": _lang,
     "type": _type,
     "before": _time,

@@ -213,12 +213,14 @@ def test_nothing_typed_stands_in_the_statement() -> None:
     assert "zebra" not in condition
     assert set(values) == {f"filter_{number}" for number in range(len(filters))}
     assert all("zebra" in value for value in values.values())
+    assert all(f":{name}" in condition for name in values)
 
 
 def test_the_longest_filters_are_carried_out(index: sqlite3.Connection) -> None:
     """No limit of SQLite is met: depth of an expression, length of a pattern, number of parameters."""
-    words = " ".join(map(str, range(3000)))
-    assert found(index, f'title:"{words}"') == set()
+    letters = [letter for letter in map(chr, range(0xE0, 0x590)) if letter.islower() and letter.upper() != letter]
+    words = [" ".join(letters[shift : shift + 150]) for shift in range(64)]
+    assert found(index, " ".join(f'title:"{some}"' for some in words)) == set()
     assert found(index, "path:" + "%" * 2000) == set()
     assert found(index, "site:" + "_." * 120) == set()
     assert (
