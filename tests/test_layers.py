@@ -8,18 +8,18 @@ import crawler
 # From the bottom to the top; a module may import those that stand in a row above its own in this list.
 LAYERS = [
     ["__init__"],  # the version; what else it names is loaded on first use
-    ["errors", "urls", "addresses", "charset", "fingerprint", "languages", "reasons", "pace", "proxy", "framing"],
+    ["errors", "urls", "results", "addresses", "charset", "fingerprint", "languages", "reasons", "pace", "proxy", "framing"],
     ["resolver", "credentials", "sections", "directives", "shapes", "elements", "tree"],
     ["transport"],
     ["adapter", "wall", "sitemap"],
     ["fields", "robots", "page", "fetch", "query"],
-    ["feed", "probe", "traps"],
+    ["feed", "probe", "traps", "filters", "matches", "ranking", "spelling"],
     ["config", "store", "store.fulltext", "store.owner"],
     ["store.migrations"],
     ["access", "outlinks", "store.schema", "store.sql"],
     ["store.rows", "store.hosts"],
-    ["store.sqlite", "store.salvage", "frontier", "hits", "story", "census"],
-    ["report", "permit", "changes", "doctor"],
+    ["store.sqlite", "store.salvage", "frontier", "candidates", "story", "census"],
+    ["report", "permit", "changes", "doctor", "hits"],
     ["visit"],
     ["pipeline", "remedy"],
     ["revisit", "plan"],

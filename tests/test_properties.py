@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from crawler import Config, crawl, search
 from crawler.charset import decode, encoding_of
 from crawler.console import printable
+from crawler.filters import where
 from crawler.page import MAX_LINKS, parse
-from crawler.query import MAX_WORDS, parse_query
+from crawler.query import MAX_TERMS, Term, parse_filter, parse_query
 from crawler.robots import MAX_DELAY, Rules
 from crawler.sections import MAX_TITLE
 from crawler.shell import as_json
@@ -58,8 +59,8 @@ robots = pieces(
     "Sitemap: ", "9e99", "-1", "\n", "\r", ":", "#", "*", "$", "%", "%2F", "/a", "nan", "\ufeff", "<html>", "\0",
 )  # fmt: skip
 queries = pieces(
-    '"', "'", "(", ")", "*", "^", "-", "+", ":", "NEAR(", " AND ", " OR ", " NOT ", "zebra", "C++", "\0", "\ud800",
-    " ",
+    '"', "“", "'", "(", ")", "*", "^", "-", "+", ":", "|", "NEAR(", " AND ", " OR ", " NOT ", "zebra", "C++", "\0",
+    "\ud800", " ", " site:", "path:", "title:", " -lang:", " type:", "before:", "2025-01", "en",
 )  # fmt: skip
 sitemaps = pieces(
     "<?xml version='1.0'?>", "<!DOCTYPE a [<!ENTITY e SYSTEM 'file:///etc/hostname'>]>", "&e;", "<urlset>",
@@ -158,12 +159,36 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @steady
+@given(queries)
+def test_any_text_is_a_query(text: str) -> None:
+    """What comes out is bounded and clean, and means the same when it is written again."""
+    query = parse_query(text)
+    assert parse_query(text) == query
+    terms = [term for group in query.groups for term in group]
+    assert len(terms) + len(query.excluded) + len(query.filters) <= MAX_TERMS
+    assert terms or not query.excluded
+    assert all(is_clean(term.text) and any(map(str.isalnum, term.text)) for term in (*terms, *query.excluded))
+    for term in terms:
+        assert parse_query(written(term)).groups == ((term,),)
+    for term in query.excluded:
+        assert parse_query(f"first -{written(term)}").excluded == (term,)
+    for one in query.filters:
+        assert is_clean(one.value)
+        assert parse_filter(one.name, one.value, excluded=one.excluded) == one
+
+
+def written(term: Term) -> str:
+    """A term as a person would type it."""
+    if term.kind == "phrase":
+        return f'"{term.text}"'
+    word = term.text + "*" * (term.kind == "prefix")
+    return f"{word} AND {word}" if term.required else word
+
+
+@steady
 @given(text=queries)
 def test_any_query_is_answered(index: Path, text: str) -> None:
-    """A query of whatever text finds pages or none, and what it became is no longer than it may be."""
-    query = parse_query(text)
-    assert len(query.words) + len(query.phrases) <= MAX_WORDS
-    assert all(is_clean(word) and any(map(str.isalnum, word)) for word in query.words + query.phrases)
+    """A query of whatever text finds pages or none."""
     results = (
         search(text, db=index, site=text or None, lang=text or None) if len(text) % 3 == 0 else search(text, db=index)
     )
@@ -194,8 +219,9 @@ def long_inputs(n: int) -> dict[str, Callable[[], object]]:
             f"host {shape!a}": partial(normalize, "http://" + text[:2000]),
             f"path {shape!a}": partial(normalize, text[:2000], URL),
             f"base {shape!a}": partial(normalize, "x", "http://h/" + text),
-            f"query {shape!a}": partial(lambda text: parse_query(text).match, text),
-            f"quoted {shape!a}": partial(lambda text: parse_query(text).match, '"' + text),
+            f"query {shape!a}": partial(parse_query, text),
+            f"quoted {shape!a}": partial(parse_query, '"' + text),
+            f"filter {shape!a}": partial(where, parse_query("site:" + text + " path:" + text).filters),
             f"text {shape!a}": partial(parse, text.encode("utf-8", "replace"), URL, "text/plain"),
             f"printable {shape!a}": partial(printable, text),
         }

@@ -1,44 +1,39 @@
-"""What a person types, searched in a real FTS5 table."""
+"""What a person types, taken apart."""
 
 import random
-import sqlite3
-from collections.abc import Iterator
 
 import pytest
 
-from crawler.query import MAX_WORDS, parse_query
-
-ROWS = {
-    1: "the pane pid of tmux",
-    2: "pid one of many",
-    3: "a producer waits",
-    4: "a producer and a consumer wait",
-    5: "a consumer and then a producer",
-    6: "the user of the machine",
-    7: "getUserName returns text",
-    8: "cats and dogs",
-    9: "cats only",
-    10: "Café in Köln, 日本語 and C++",
-    11: "don't panic",
-    12: "nothing of interest at all",
-    13: "nor here, where rain falls",
-}
+from crawler.query import MAX_TERMS, Filter, Query, Term, parse_filter, parse_query
 
 
-@pytest.fixture
-def index() -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(":memory:")
-    connection.execute("CREATE VIRTUAL TABLE rows USING fts5(text, tokenize = 'porter unicode61 remove_diacritics 2')")
-    connection.executemany("INSERT INTO rows(rowid, text) VALUES (?, ?)", ROWS.items())
-    yield connection
-    connection.close()
+def shown(query: Query) -> str:
+    """A query, written so that a test can be read: `a|b* +c -"d e" site:f`."""
+    quoted = {"word": "{}", "phrase": '"{}"', "prefix": "{}*"}
+    groups = [
+        "+" * group[0].required + "|".join(quoted[term.kind].format(term.text) for term in group)
+        for group in query.groups
+    ]
+    excluded = ["-" + quoted[term.kind].format(term.text) for term in query.excluded]
+    filters = ["-" * one.excluded + f"{one.name}:{one.value}" for one in query.filters]
+    return " ".join(groups + excluded + filters)
 
 
-def found(index: sqlite3.Connection, query: str) -> list[int]:
-    """The rows that the query matches, the best first."""
-    match = parse_query(query).match
-    assert match, f"{query!r} holds no word"
-    return [row for (row,) in index.execute("SELECT rowid FROM rows WHERE rows MATCH ? ORDER BY rank", (match,))]
+def check(query: Query) -> None:
+    """What holds of every query."""
+    for group in query.groups:
+        assert group
+        assert len({term.required for term in group}) == 1
+    terms = [term for group in query.groups for term in group]
+    assert len(terms) + len(query.excluded) + len(query.filters) <= MAX_TERMS
+    assert terms or not query.excluded
+    for text in [term.text for term in (*terms, *query.excluded)]:
+        assert any(map(str.isalnum, text))
+        assert text == " ".join(text.split())
+        assert not set('\0"') & set(text)
+        text.encode()
+    for one in query.filters:
+        assert parse_filter(*one[:2], excluded=one.excluded) == one
 
 
 HOSTILE = {
@@ -89,126 +84,261 @@ HOSTILE = {
     "backslash": "\\",
     "percent": "100%",
     "underscores": "__init__ _",
+    "signs": "+ - ++ -- +- -+ +a -+a",
+    "operators": "OR AND OR AND | | OR",
+    "1,000 operators": "OR " * 1000,
+    "1,000 exclusions": "-a " * 1000 + "b",
+    "1,000 filters": "site:a.test path:/a " * 500,
+    "a long site": "site:" + "a." * 9000,
+    "a long path": "path:" + "\u65e5" * 19_000,
+    "a long title": "title:" + '"' + "a " * 9000 + '"',
+    "a filter with NUL": "title:\0 path:\0a",
+    "a filter with a surrogate": "title:\ud800 site:\udc00a.test",
+    "dates": "before:0000 after:9999-99-99 before:9999-12-31T23:59-14:00 after:0001-01-01T00:00+14:00",
 }
 
 
-@pytest.mark.parametrize("query", HOSTILE.values(), ids=HOSTILE)
-def test_no_query_is_a_syntax_error(index: sqlite3.Connection, query: str) -> None:
-    """Whatever is typed, SQLite carries it out or there is nothing to carry out."""
-    match = parse_query(query).match
-    if match:
-        index.execute("SELECT rowid FROM rows WHERE rows MATCH ? ORDER BY rank", (match,)).fetchall()
-    else:
-        assert not any(map(str.isalnum, query))
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_no_query_is_an_error(text: str) -> None:
+    """Whatever is typed is a query, and it holds what a query may hold."""
+    check(parse_query(text))
 
 
-def test_no_mixture_is_a_syntax_error(index: sqlite3.Connection) -> None:
-    """Neither does any mixture of what is special to FTS5 or to Unicode raise."""
+def test_no_mixture_is_an_error() -> None:
+    """Neither is any mixture of what is special to the grammar, to FTS5 or to Unicode."""
     chance = random.Random(5)
-    scraps = [*"\"aB_-( \0\ud800é日9*:😀'{}+^,.\n½", " AND ", " OR ", " NOT ", "NEAR(", "\u00ad"]
-    for _ in range(2000):
-        match = parse_query("".join(chance.choices(scraps, k=20))).match
-        if match:
-            index.execute("SELECT rowid FROM rows WHERE rows MATCH ?", (match,)).fetchall()
+    scraps = [*"\"aB_-( \0\ud800é日9*:😀'{}+^,.\n½|“", " AND ", " OR ", " NOT ", "NEAR(", "\u00ad", " site:", "title:"]
+    for _ in range(5000):
+        check(parse_query("".join(chance.choices(scraps, k=20))))
 
 
 @pytest.mark.parametrize(
-    "query",
-    ["", "   ", '"', '""', '" "', "(((", "*", "-", "_", "😀", "\0", "\ud800", "...", "+-*/"],
+    "text",
+    ["", "   ", '"', '""', '" "', "(((", "*", "-", "_", "😀", "\0", "\ud800", "...", "+-*/", "|", "-> ||"],
     ids=ascii,
 )
-def test_a_query_without_words_is_empty(query: str) -> None:
+def test_a_query_without_words_is_empty(text: str) -> None:
     """What holds no letter and no digit looks for nothing."""
-    parsed = parse_query(query)
-    assert (parsed.match, parsed.words, parsed.phrases) == ("", (), ())
+    assert parse_query(text) == Query(text, (), (), ())
 
 
-def test_what_was_typed_is_kept() -> None:
-    """A query knows its text, its words and its phrases, each once."""
-    parsed = parse_query('tmux "pane  pid" tmux C++ "pane pid"')
-    assert parsed.text == 'tmux "pane  pid" tmux C++ "pane pid"'
-    assert (parsed.words, parsed.phrases) == (("tmux", "C++"), ("pane pid",))
-
-
-def test_any_word_may_match(index: sqlite3.Connection) -> None:
-    """A row need not hold all words."""
-    assert sorted(found(index, "tmux dogs zebra")) == [1, 8]
-
-
-def test_rows_with_more_of_the_words_rank_first(index: sqlite3.Connection) -> None:
-    """A row that holds both words comes before one that holds one of them."""
-    assert found(index, "producer consumer")[2:] == [3]
-    assert set(found(index, "producer consumer")[:2]) == {4, 5}
-
-
-def test_rows_with_the_words_as_typed_rank_first(index: sqlite3.Connection) -> None:
-    """Of rows that hold the same words, the one that holds them side by side comes first."""
-    index.execute("INSERT INTO rows(rowid, text) VALUES (20, 'consumer a producer and a')")
-    index.execute("INSERT INTO rows(rowid, text) VALUES (21, 'producer consumer and a a')")
-    assert found(index, "producer consumer")[0] == 21
+def test_a_query_is_values() -> None:
+    """A query knows its text as typed, and its parts by name."""
+    assert parse_query('tmux  C* -"pane  pid" -site:A.test') == Query(
+        text='tmux  C* -"pane  pid" -site:A.test',
+        groups=((Term("tmux", "word", False),), (Term("C", "prefix", False),)),
+        excluded=(Term("pane pid", "phrase", False),),
+        filters=(Filter("site", "a.test", True),),
+    )
 
 
 @pytest.mark.parametrize(
-    ("query", "rows"),
+    ("text", "parsed"),
     [
-        pytest.param('"pane pid"', [1], id="the words in order"),
-        pytest.param('"pid pane"', [], id="the words in another order"),
-        pytest.param('"producer waits" consumer', [3], id="a word beside a phrase cannot replace it"),
-        pytest.param('"consumer" producer', [4, 5], id="a phrase of one word"),
-        pytest.param('"producer" "consumer"', [4, 5], id="all phrases"),
-        pytest.param('"cats" "tmux"', [], id="phrases that no row holds together"),
-        pytest.param('"cats and dogs', [8], id="a phrase that is not closed"),
-        pytest.param('"cats" zebra', [8, 9], id="a word that no row holds"),
+        ("pane pid", "pane pid"),
+        ("pid pane pid", "pid pane"),
+        ('"pane  pid"', '+"pane pid"'),
+        ('a"b c"', "a b c"),
+        ('say "b c"d', 'say +"b c" d'),
+        ('"b c', '+"b c"'),
+        ('19" rack mount', "19 rack mount"),
+        ("“a b” „c d“ «e f» ＂g＂", '+"a b" +"c d" +"e f" +"g"'),
+        ("don’t", "don't"),
+        ("a\u3000b\u00a0c\u2003d\0e", "a b c d e"),
+        ("a\ud800b", "ab"),
+        ("what is that? (a, b), c.", "what is that a b c"),
+        ("+a b", "+a b"),
+        ('+"a b" +c*', '+"a b" +c*'),
+        ("+49 30", "+49 30"),
+        ("a -b", "a -b"),
+        ('a -"b c" -d*', 'a -"b c" -d*'),
+        ("-b a", "a -b"),
+        ("-b", "-b"),
+        ("-b -c*", "-b -c*"),
+        ('-"b c"', '+"b c"'),
+        ("-b site:a.test", "-b site:a.test"),
+        ("a -1", "a -1"),
+        ("a - b", "a b"),
     ],
 )
-def test_phrases_are_required(index: sqlite3.Connection, query: str, rows: list[int]) -> None:
-    """A row without the quoted phrases is not found, whatever else it holds."""
-    assert sorted(found(index, query)) == rows
+def test_terms(text: str, parsed: str) -> None:
+    """Words, phrases, prefixes, and the signs before them."""
+    assert shown(parse_query(text)) == parsed
 
 
-def test_words_beside_a_phrase_rank(index: sqlite3.Connection) -> None:
-    """Among the rows with the phrase, those with the other words come first."""
-    assert found(index, '"cats" dogs') == [8, 9]
-
-
-def test_operators_of_fts5_are_words(index: sqlite3.Connection) -> None:
-    """Nothing that a person types excludes rows or combines words."""
-    assert {8, 9} <= set(found(index, "cats NOT dogs"))
-    assert {8, 9} <= set(found(index, "cats AND dogs"))
-    assert {8, 9} <= set(found(index, "cats -dogs"))
-    assert {8, 9} <= set(found(index, "text:cats"))
+def test_a_lone_exclusion_is_a_word() -> None:
+    """Where nothing is looked for, there is nothing to take from; the dash belongs to the word."""
+    for text in ("-Wall", "-Wall site:a.test", "site:a.test -Wall", "-Wall -Wall"):
+        assert parse_query(text).groups == ((Term("-Wall", "word", False),),)
+    assert parse_query("gcc -Wall").excluded == (Term("Wall", "word", False),)
 
 
 @pytest.mark.parametrize(
-    ("query", "rows"),
+    ("text", "parsed"),
     [
-        pytest.param("pane_pid", {1, 2}, id="snake case"),
-        pytest.param("getUserName", {6, 7}, id="camel case"),
-        pytest.param("HTTPUser", {6}, id="capitals before a word"),
-        pytest.param("user2", {6}, id="digits"),
-        pytest.param("cats.dogs", {8, 9}, id="dots"),
-        pytest.param("rain-coat", {13}, id="hyphen"),
-        pytest.param("Köln", {10}, id="letters beyond ASCII"),
-        pytest.param("koln", {10}, id="without diacritics"),
-        pytest.param("日本語", {10}, id="CJK"),
-        pytest.param("c++", {10}, id="signs around"),
-        pytest.param("DON'T", {11}, id="apostrophe"),
-        pytest.param("waiting", {3, 4}, id="another form of a word"),
+        ("a OR b c", "a|b c"),
+        ("a | b", "a|b"),
+        ('"a b"|"c d"', '+"a b"|"c d"'),
+        ("a OR b OR c", "a|b|c"),
+        ("+a OR b", "+a|b"),
+        ("a OR a", "a"),
+        ("(a OR b) c", "a|b c"),
+        ("a AND b c", "+a +b c"),
+        ("a AND b OR c", "+a +b|c"),
+        ("a OR b AND c", "+a|b +c"),
+        ("a or b and c", "a or b and c"),
+        ("a OR", "a OR"),
+        ("OR a", "OR a"),
+        ("AND", "AND"),
+        ("sqlite AND", "sqlite AND"),
+        ("a OR OR", "a|OR"),
+        ("a OR AND b", "a|AND b"),
+        ("a |", "a"),
+        ("| a", "a"),
+        ("a | | b", "a|b"),
+        ("a OR -b", "a -b"),
+        ("a -b OR c", "a c -b"),
+        ("site:a.test OR site:b.test", "site:a.test site:b.test"),
+        ("NOT NULL", "NOT NULL"),
+        ("cats NOT dogs", "cats NOT dogs"),
+        ("NEAR(a b, 5)", "NEAR(a b 5"),
     ],
 )
-def test_words_find_rows(index: sqlite3.Connection, query: str, rows: set[int]) -> None:
-    """A word finds itself and its parts, in any case and form."""
-    assert rows <= set(found(index, query))
+def test_operators(text: str, parsed: str) -> None:
+    """OR and AND between terms join them; everywhere else they are words, or nothing."""
+    assert shown(parse_query(text)) == parsed
 
 
-def test_an_identifier_ranks_above_its_parts(index: sqlite3.Connection) -> None:
-    """The row that holds the whole identifier comes before the one that holds a part."""
-    assert found(index, "pane_pid") == [1, 2]
-    assert found(index, "getUserName")[0] == 7
+CODE = (
+    "os.path.join", "--no-cache", "C++", "C#", "foo_bar", "getUserName", "don't", "#include", "@property", "__init__",
+    "x[0]", "a->b", "/etc/passwd", "*args", "**kwargs", "foo()", "std::sort", "http://x", "a:b", "12:30", "a-b", "-1",
+    "x'", "100%", "a*b", ".htaccess", "C:\\x", "$HOME", "a|b", "++i", "path::Path", "<div>", "&amp", "{id}", "38.101",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", CODE)
+def test_what_looks_like_code_is_one_word(text: str) -> None:
+    """A token that is no syntax stays as it is written, alone and beside others."""
+    word = (Term(text, "word", False),)
+    assert parse_query(text).groups == (word,)
+    assert word in parse_query(f"first {text} last").groups
+
+
+@pytest.mark.parametrize(
+    ("text", "parsed"),
+    [
+        ("pref*", "pref*"),
+        ("os.pa*", "os.pa*"),
+        ("_*", ""),
+        ("x_*", "x_*"),
+        ("(int*)", "(int*)"),
+        ("2*", "2*"),
+        ("a**", "a**"),
+        ("*a*", "*a*"),
+        ("C++*", "C++*"),
+    ],
+)
+def test_a_star_at_the_end_is_a_prefix(text: str, parsed: str) -> None:
+    """One star, behind a letter, a digit or an underscore; any other belongs to the word."""
+    query = parse_query(text)
+    assert shown(query) == parsed
+    is_prefix = text in ("pref*", "os.pa*", "x_*", "2*")
+    assert [term.kind for group in query.groups for term in group] == ["prefix" if is_prefix else "word"] * bool(parsed)
+
+
+@pytest.mark.parametrize(
+    ("text", "parsed"),
+    [
+        ("site:docs.A.test", "site:docs.a.test"),
+        ("SITE:a.test", "site:a.test"),
+        ("site:https://a.test:443/docs?x", "site:a.test"),
+        ("site:http://me@a.test:8080", "site:a.test:8080"),
+        ("site:a.test:8080", "site:a.test:8080"),
+        ("site:[::1]:8080", "site:[::1]:8080"),
+        ("site:*.a.test", "site:a.test"),
+        ("site:a.test.", "site:a.test"),
+        ("site:bücher.test", "site:xn--bcher-kva.test"),
+        ("site:„a.test“", "site:a.test"),
+        ("path:/docs/*.html", "path:/docs/*.html"),
+        ("path:/x?id=1", "path:/x?id=1"),
+        ("path:/wiki/C_(language)", "path:/wiki/C_(language)"),
+        ("path:über%20x", "path:%C3%BCber%20x"),
+        ('path:"a b"', "path:a%20b"),
+        ('title:"release   notes"', "title:release notes"),
+        ("-title:Draft", "-title:Draft"),
+        ('-title:"a draft"', "-title:a draft"),
+        ("+title:draft", "title:draft"),
+        ("(title:a OR title:b)", "title:a title:b"),
+        ("lang:EN", "lang:en"),
+        ("lang:en, x", "x lang:en"),
+        ("lang:pt_BR lang:zh-Hans-CN", "lang:pt lang:zh"),
+        ("type:PDF", "type:pdf"),
+        ("type:image/svg+xml", "type:image/svg+xml"),
+        ("site:a.test site:a.test -site:a.test", "site:a.test -site:a.test"),
+    ],
+)
+def test_filters(text: str, parsed: str) -> None:
+    """A filter's value is taken as people write it, and comes in the form that the index file has."""
+    assert shown(parse_query(text)) == parsed
+
+
+@pytest.mark.parametrize(
+    ("written", "instant"),
+    [
+        ("2025", "2025-01-01T00:00:00Z"),
+        ("2025-03", "2025-03-01T00:00:00Z"),
+        ("2025-03-31", "2025-03-31T00:00:00Z"),
+        ("2025-03-31T12:30", "2025-03-31T12:30:00Z"),
+        ("2025-03-31t12:30:59z", "2025-03-31T12:30:59Z"),
+        ("2025-03-31T12:30:59.123456Z", "2025-03-31T12:30:59Z"),
+        ("2025-03-31T00:30+01:00", "2025-03-30T23:30:00Z"),
+        ("0001", "0001-01-01T00:00:00Z"),
+    ],
+)
+def test_dates(written: str, instant: str) -> None:
+    """A date is the instant at which it begins, in UTC and written as the index file has it."""
+    for name in ("before", "after"):
+        assert parse_query(f"{name}:{written}").filters == (Filter(name, instant, False),)
+    assert parse_query(f'before:"{written.replace("T", " ")}"').filters == (Filter("before", instant, False),)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "before:yesterday", "before:2025-02-30", "before:2025-13", "after:25", "after:2025-1", "after:20250101",
+        "after:0000", "before:9999-12-31T23:59-14:00", "before:２０２５", "before:2025-03-31T25:00", "lang:python",
+        "after:2025-03-31T12", "lang:c", "lang:1", "site:@[x", "site:/x", "site:%", "path::Path", "title::x",
+        "type:a/b/c", "type:x=1", "name:x", "std::sort", "xsite:a.test",
+    ],
+)  # fmt: skip
+def test_a_filter_that_is_none_is_text(text: str) -> None:
+    """An unknown name or an impossible value makes a word."""
+    assert shown(parse_query(text)) == text
+    assert not parse_query(text).filters
+
+
+def test_a_filter_without_value_is_text() -> None:
+    """What is left of it is its name; a quoted value that is impossible is a phrase with it."""
+    assert shown(parse_query("lang: x")) == "lang x"
+    assert shown(parse_query('site:"" x')) == '+"site:" x'
+    assert shown(parse_query('before:"the  end"')) == '+"before:the end"'
+    assert shown(parse_query('x -before:"the end"')) == 'x -"before:the end"'
+    assert shown(parse_query("x -before:noon")) == "x -before:noon"
+
+
+def test_a_filter_by_its_name() -> None:
+    """Other callers get the same values; none for a name or a value that there is not."""
+    assert parse_filter("site", "HTTP://A.test/", excluded=True) == Filter("site", "a.test", True)
+    assert parse_filter("after", "2025") == Filter("after", "2025-01-01T00:00:00Z", False)
+    assert parse_filter("colour", "red") is None
+    assert parse_filter("lang", " ") is None
+    assert parse_filter("site", "\ud800") is None
 
 
 def test_a_long_query_is_cut() -> None:
-    """The first MAX_WORDS words and phrases of a query count."""
-    parsed = parse_query(" ".join(f'word{number} "phrase {number}"' for number in range(MAX_WORDS)))
-    assert len(parsed.words) + len(parsed.phrases) == MAX_WORDS
-    assert parsed.words[0] == "word0"
+    """The first MAX_TERMS parts of a query count; what is looked for must be among them."""
+    query = parse_query(" ".join(f'word{number} "phrase {number}"' for number in range(MAX_TERMS)))
+    assert len(query.groups) == MAX_TERMS
+    assert query.groups[0] == (Term("word0", "word", False),)
+    cut = parse_query("-a " * MAX_TERMS + "b")
+    assert (cut.groups, cut.excluded) == (((Term("-a", "word", False),),), ())
