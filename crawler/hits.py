@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from crawler.errors import UsageError
 from crawler.query import Query, parse_query
+from crawler.ranking import Ranking
 from crawler.store.schema import FTS_COLUMNS, connect_reader, failure
 
 # Private-use characters around the matching words of a snippet; a face puts its own highlight in their place.
@@ -142,12 +143,13 @@ def search(
     site: str | None = None,
     lang: str | None = None,
     since: str | None = None,
+    ranking: Ranking | None = None,
 ) -> Results:
     """The pages of the index that match, the best first.
 
     `site` is a host, with a port or on any (its subdomains count), `lang` a language code, `since` an ISO 8601 date or
-    time from which on a page must have been fetched. Raises IndexFileError when there is no index to read, UsageError
-    for a limit below 1.
+    time from which on a page must have been fetched, `ranking` what counts how much, where that is not the default.
+    Raises IndexFileError when there is no index to read, UsageError for a limit below 1.
     Any query is taken: what holds no word finds nothing.
     """
     if limit < 1:
@@ -159,7 +161,9 @@ def search(
     connection = connect_reader(Path(db))
     try:
         connection.execute("BEGIN")  # one snapshot for all statements, whatever a crawl commits meanwhile
-        total, hits = _hits(connection, parsed, limit, site, lang, since) if parsed.match else (0, ())
+        total, hits = (
+            _hits(connection, parsed, limit, site, lang, since, ranking or Ranking()) if parsed.match else (0, ())
+        )
     except (sqlite3.Error, UnicodeDecodeError) as error:
         raise failure(db, error, "searched") from error
     finally:
@@ -174,7 +178,13 @@ def _bare(written: str) -> str:
 
 
 def _hits(
-    connection: sqlite3.Connection, query: Query, limit: int, site: str | None, lang: str | None, since: str | None
+    connection: sqlite3.Connection,
+    query: Query,
+    limit: int,
+    site: str | None,
+    lang: str | None,
+    since: str | None,
+    ranking: Ranking,
 ) -> tuple[int, tuple[Hit, ...]]:
     match = query.match
     values = {
@@ -202,7 +212,7 @@ def _hits(
             connection.execute(statement.format(**filters), values | {"candidates": candidates}).fetchall()
             for statement in (_RANKED, _NAMED, _CALLED)
         ]
-        ranked = _by_page(found[0], found[1], found[2], whole, query)
+        ranked = _by_page(found[0], found[1], found[2], whole, query, ranking)
         if len(ranked) < wanted and len(found[0]) >= candidates:
             ranked, candidates = {}, candidates * 8  # few pages with many sections each: look further down
     best = list(ranked.values())[:limit]
@@ -212,7 +222,12 @@ def _hits(
 
 
 def _by_page(
-    own: Sequence[_Row], named: Sequence[_Row], called: Sequence[_Row], whole: Set[int], query: Query
+    own: Sequence[_Row],
+    named: Sequence[_Row],
+    called: Sequence[_Row],
+    whole: Set[int],
+    query: Query,
+    ranking: Ranking,
 ) -> dict[int, list[tuple[int, float, str]]]:
     """`(section, score, anchor)` of each page's sections, the best page and the best section first.
 
@@ -222,7 +237,7 @@ def _by_page(
     """
     scores = {row[0]: row[1] for row in own}
     for row in called:
-        scores[row[0]] = scores.get(row[0], 0.0) + row[1]
+        scores[row[0]] = scores.get(row[0], 0.0) + ranking.links * row[1]
     best = max(scores.values(), default=0.0)
     for row in named:
         scores[row[0]] = scores.get(row[0], 0.0) + best
