@@ -44,7 +44,7 @@ INDEXES = (
 
 def sphinx(page: BeautifulSoup) -> Iterator[Entry]:
     """`abs()`, or within one: `(in module operator)`."""
-    for item in page.select("table.genindextable li"):
+    for item in page.select("table.indextable li"):
         above = item.parent.parent if item.parent else None
         name = own_name(item)
         if above is not None and above.name == "li":
