@@ -49,8 +49,8 @@ def read_items(path: str | Path) -> tuple[Item, ...]:
             line = data.count(b"\n", 0, error.start) + 1
             raise UsageError(f"{name}:{line}: is not UTF-8", "convert it, or give another file") from None
         raise UsageError(f"{name}: cannot be read: {getattr(error, 'strerror', error)}", "give another file") from None
-    lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1)]
-    lines = [(number, line) for number, line in lines if line and not line.startswith("#")]
+    lines = [(number, line.strip(" \r")) for number, line in enumerate(text.split("\n"), 1)]
+    lines = [(number, line) for number, line in lines if line.strip() and not line.startswith("#")]
     if not lines:
         raise UsageError(f"{name}: holds no item", _FORMS)
     read = _of_json if lines[0][1].startswith("{") else _of_cells

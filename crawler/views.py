@@ -222,8 +222,8 @@ def _figure(measure: str, value: float | None, sign: str = "") -> str:
 def _missing(name: str, found: Evaluation) -> list[tuple[str, str]]:
     if not found.missing_pages:
         return []
-    lost = f"; {_several(found.missing_items, 'query')} without any count as misses" if found.missing_items else ""
-    return [(name, f"{_several(found.missing_pages, 'expected page')} not in the index{lost}")]
+    lost = f"{_several(found.missing_items, 'query')} without any {'counts' if found.missing_items == 1 else 'count'}"
+    return [(name, f"{_several(found.missing_pages, 'expected page')} not in the index; {lost} as a miss")]
 
 
 def _list(name: str, lines: Iterable[str]) -> list[tuple[str, str]]:
