@@ -180,8 +180,14 @@ COLUMNS = (
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("manuals", nargs="*", choices=[[], *MANUALS], help="default: all that are installed")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "manuals",
+        nargs="*",
+        choices=MANUALS,
+        metavar="MANUAL",
+        help=f"{', '.join(MANUALS)}; default: all that are installed",
+    )
     parser.add_argument("--sample", type=int, default=300, metavar="N", help="entries of each index")
     parser.add_argument("--without-links", action="store_true", help="leave out what links call their targets")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where indexes and samples are to stay")
