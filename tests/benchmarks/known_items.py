@@ -184,7 +184,6 @@ def main() -> int:
     parser.add_argument(
         "manuals",
         nargs="*",
-        choices=MANUALS,
         metavar="MANUAL",
         help=f"{', '.join(MANUALS)}; default: all that are installed",
     )
@@ -193,6 +192,8 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where indexes and samples are to stay")
     parser.add_argument("--paths", type=Path, metavar="FOLDER", help="only write the samples there, as paths")
     options = parser.parse_args()
+    if unknown := set(options.manuals) - set(MANUALS):
+        parser.error(f"no such manual: {', '.join(sorted(unknown))}")
     names = [name for name in options.manuals or MANUALS if (MANUALS[name].root).is_dir()]
     if not names:
         print("no manual is installed", file=sys.stderr)
