@@ -134,7 +134,7 @@ def evaluate(items: Iterable[Item], *, db: str | Path = "crawl.db", ranking: Ran
     if not asked:
         raise UsageError("there is nothing to evaluate", "give at least one query and a page that answers it")
     pages = _indexed(asked, db)
-    outcomes = tuple(_outcome(item, pages, db, ranking) for item in asked)
+    outcomes = tuple(_outcome(item, pages, db, ranking or Ranking()) for item in asked)
     by_page: dict[str, list[float]] = defaultdict(list)
     for outcome in outcomes:
         for url in outcome.expected:
@@ -200,7 +200,7 @@ def _indexed(items: Sequence[Item], db: str | Path) -> dict[str, str | None]:
         connection.close()
 
 
-def _outcome(item: Item, pages: Mapping[str, str | None], db: str | Path, ranking: Ranking | None) -> Outcome:
+def _outcome(item: Item, pages: Mapping[str, str | None], db: str | Path, ranking: Ranking) -> Outcome:
     started = time.perf_counter()
     hits = search(item.query, db=db, limit=DEPTH, ranking=ranking).results
     ms = 1000 * (time.perf_counter() - started)
