@@ -26,9 +26,13 @@ if TYPE_CHECKING:
     from crawler.errors import IndexFileError as IndexFileError
     from crawler.errors import SeedError as SeedError
     from crawler.errors import UsageError as UsageError
+    from crawler.evaluation import Evaluation as Evaluation
+    from crawler.evaluation import evaluate as evaluate
     from crawler.hits import Hit as Hit
     from crawler.hits import Results as Results
     from crawler.hits import search as search
+    from crawler.judgements import Item as Item
+    from crawler.judgements import read_items as read_items
     from crawler.pipeline import crawl as crawl
     from crawler.remedy import Repair as Repair
     from crawler.remedy import repair as repair
@@ -43,8 +47,10 @@ _HOME = {
     "Config": "config",
     "CrawlerError": "errors",
     "Diagnosis": "doctor",
+    "Evaluation": "evaluation",
     "Hit": "hits",
     "IndexFileError": "errors",
+    "Item": "judgements",
     "Progress": "report",
     "Repair": "remedy",
     "Report": "report",
@@ -55,7 +61,9 @@ _HOME = {
     "UsageError": "errors",
     "crawl": "pipeline",
     "diff": "changes",
+    "evaluate": "evaluation",
     "examine": "doctor",
+    "read_items": "judgements",
     "repair": "remedy",
     "search": "hits",
     "status": "census",
@@ -68,8 +76,10 @@ __all__ = [
     "Config",
     "CrawlerError",
     "Diagnosis",
+    "Evaluation",
     "Hit",
     "IndexFileError",
+    "Item",
     "Progress",
     "Repair",
     "Report",
@@ -80,7 +90,9 @@ __all__ = [
     "UsageError",
     "crawl",
     "diff",
+    "evaluate",
     "examine",
+    "read_items",
     "repair",
     "search",
     "status",

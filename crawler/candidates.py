@@ -106,14 +106,17 @@ class Finder:
                 conditions.append(_HOLDING.format(operator=operator, name=name))
         self._condition = " AND ".join(f"({one})" for one in conditions)
 
-    def find(self, limit: int, text: str) -> list[Candidate]:
-        """At most some `limit` of each kind of candidates; `text` is the query as it was typed."""
+    def find(self, limit: int, text: str, links: float) -> list[Candidate]:
+        """At most some `limit` of each kind of candidates.
+
+        `text` is the query as it was typed, `links` the weight of what links call a section.
+        """
         match = self._wanted.any
         scores: dict[int, float] = {}
         for section, score in self._own(match, limit):
             scores[section] = max(score, scores.get(section, 0.0))
-        for section, score in self._ranked("called_fts", match, limit):
-            scores[section] = scores.get(section, 0.0) + score
+        for section, score in self._ranked("called_fts", match, limit) if links else ():
+            scores[section] = scores.get(section, 0.0) + links * score
         condition = self._condition or "true"
         values = self._values | {"text": text, "most": _TITLED_PAGES}
         for (section,) in self._connection.execute(_TITLED.format(condition=condition), values):

@@ -113,7 +113,8 @@ class Index:
         with self._snapshot() as connection:
             spoken = [one.value for one in filters if one.name == "lang" and not one.excluded] or languages(connection)
             sought = wanted(parsed, spoken)
-            found = _find(connection, sought, filters, query, max(_CANDIDATES, 3 * limit * page))
+            many = max(_CANDIDATES, 3 * limit * page)
+            found = _find(connection, sought, filters, query, many, ranking.links)
             seen = _ranked(connection, found.candidates, parsed, query, ranking)
             shown, more = _page(_by_page(seen), limit, page, sort)
             hits = tuple(_hits(connection, shown, sought, (page - 1) * limit + 1))
@@ -168,7 +169,7 @@ class _Found(NamedTuple):
 
 
 def _find(
-    connection: sqlite3.Connection, sought: Wanted, filters: Sequence[Filter], text: str, limit: int
+    connection: sqlite3.Connection, sought: Wanted, filters: Sequence[Filter], text: str, limit: int, links: float
 ) -> _Found:
     """The candidates; of what is required only what can be had, if need be."""
     condition, values = where(filters)
@@ -176,7 +177,7 @@ def _find(
 
     def attempt(wanted: Wanted, relaxed: Sequence[Sought]) -> _Found:
         finder = Finder(connection, wanted, condition, values)
-        candidates = finder.find(limit, text) if wanted.any else []
+        candidates = finder.find(limit, text, links) if wanted.any else []
         return _Found(candidates, finder, tuple(one.text for one in relaxed))
 
     found = attempt(sought, ())

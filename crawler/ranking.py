@@ -20,7 +20,7 @@ class Ranking(NamedTuple):
     """What each sign counts for. The best bm25 score of a search is 1."""
 
     links: float = 1.0
-    """Times bm25 of what links call a section."""
+    """For bm25 of what links call a section, beside that of its own words; 0 leaves all that links say out."""
     names: float = 1.2
     """For a section that bears exactly the query as its name; less, the less they have in common."""
     terms: float = 0.6
@@ -68,7 +68,7 @@ class Names(NamedTuple):
             yield name, 1.0, False
         for name in self.terms.split(" · ")[:_MOST_NAMES]:
             yield name, ranking.terms, False
-        for name in self.links.split(" · ")[:_MOST_NAMES]:
+        for name in self.links.split(" · ")[:_MOST_NAMES] if ranking.links else ():
             yield name, 1.0, True
 
 

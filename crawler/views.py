@@ -1,4 +1,4 @@
-"""Stories, standings, changes and diagnoses as text: short lines, each with its name before it."""
+"""Stories, standings, changes, diagnoses and evaluations as text: short lines, each with its name before it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -7,6 +7,7 @@ from crawler.census import Status
 from crawler.changes import Change
 from crawler.console import printable, size
 from crawler.doctor import Diagnosis
+from crawler.evaluation import MEASURES, Comparison, Evaluation
 from crawler.reasons import in_short
 from crawler.remedy import Repair
 from crawler.story import Answer, Indexed, Mention, Ruling, Story
@@ -164,6 +165,67 @@ def repair(made: Repair) -> str:
     return f"{_aligned(rows)}\n{diagnosis(made.after)}" if rows else diagnosis(made.after)
 
 
+_MEASURES = dict(
+    zip(
+        MEASURES,
+        (
+            "success@1",
+            "success@10",
+            "MRR@10",
+            "nDCG@10",
+            "MRR@10 by page",
+            "at the anchor",
+            "median ms",
+            "95 % below ms",
+        ),
+        strict=True,
+    )
+)
+
+
+def evaluation(found: Evaluation) -> str:
+    """How well an index answered, a measure a line."""
+    rows = [(name, _figure(measure, getattr(found, measure))) for measure, name in _MEASURES.items()]
+    return _aligned([_asked(found), *rows, *_missing("missing", found)])
+
+
+def comparison(made: Comparison) -> str:
+    """Two evaluations side by side, the difference, and how likely it is by chance."""
+    lines = [f"{'':16}{'here':>12}{'there':>12}{'difference':>12}{'p':>12}"]
+    for measure, name in _MEASURES.items():
+        one, other = (_figure(measure, getattr(side, measure)) for side in (made.one, made.other))
+        difference, p = _figure(measure, made.difference(measure), sign="+"), made.significance.get(measure)
+        lines.append(f"{name:16}{one:>12}{other:>12}{difference:>12}{'' if p is None else f'{p:12.4f}'}")
+    missing = (*_missing("missing", made.one), *_missing("there", made.other))
+    return "\n".join([_aligned([_asked(made.one), *missing]), *lines])
+
+
+def misses(found: Evaluation) -> str:
+    """The queries whose right page was not first: its rank, what came first, what should have."""
+    blocks = []
+    for miss in found.misses:
+        rank = str(miss.rank or ("-" if miss.indexed else "not indexed"))
+        rows = [("query", miss.query), ("rank", rank), ("first", miss.first or "-")]
+        blocks.append(_aligned([*rows, *_list("right", miss.expected)]))
+    return "\n" + "\n\n".join(blocks)
+
+
+def _asked(found: Evaluation) -> tuple[str, str]:
+    anchored = f"; {_several(found.anchored, 'right hit')} with an anchor to open at" if found.anchored else ""
+    return "queries", f"{found.items}, for {_several(found.pages, 'page')}{anchored}"
+
+
+def _figure(measure: str, value: float | None, sign: str = "") -> str:
+    return "-" if value is None else f"{value:{sign}.1f}" if measure.endswith("ms") else f"{value:{sign}.3f}"
+
+
+def _missing(name: str, found: Evaluation) -> list[tuple[str, str]]:
+    if not found.missing_pages:
+        return []
+    lost = f"{_several(found.missing_items, 'query')} without any {'counts' if found.missing_items == 1 else 'count'}"
+    return [(name, f"{_several(found.missing_pages, 'expected page')} not in the index; {lost} as a miss")]
+
+
 def _list(name: str, lines: Iterable[str]) -> list[tuple[str, str]]:
     return [(name if not number else "", line) for number, line in enumerate(lines)]
 
@@ -173,7 +235,8 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 
 def _several(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    many = f"{noun.removesuffix('y')}ies" if noun.endswith("ry") else f"{noun}s"
+    return f"{number} {noun if number == 1 else many}"
 
 
 def _aligned(rows: Iterable[tuple[str, str]]) -> str:

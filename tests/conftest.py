@@ -1,5 +1,6 @@
 """Fixtures that all tests share."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,8 +9,31 @@ from typing import Any
 import pytest
 
 from crawler import Config, Report, crawl
-from tests.site import Site
+from tests.oracle import Walk
+from tests.site import Folder, Site
 from tests.wire import Script, Wire
+
+# apt-get install python3.11-doc sqlite3-doc
+SITES = {"python": Path("/usr/share/doc/python3.11/html"), "sqlite": Path("/usr/share/doc/sqlite3")}
+
+
+@pytest.fixture(scope="session", params=SITES, ids=SITES)
+def walk(request: pytest.FixtureRequest) -> Iterator[Walk]:
+    """The judge's walk of a real site that is being served."""
+    folder = SITES[request.param]
+    if not (folder / "index.html").exists() and "CI" not in os.environ:
+        pytest.skip(f"{folder} is not there: apt-get install python3.11-doc sqlite3-doc")
+    server = Folder(folder)
+    yield Walk(server.url + "index.html")
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def whole(walk: Walk, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The index of the whole site."""
+    db = tmp_path_factory.mktemp("whole") / "crawl.db"
+    crawl(Config(seeds=(walk.seed,), depth=50, db=str(db)))
+    return db
 
 
 @pytest.fixture
@@ -64,7 +88,5 @@ def _no_thread_is_left() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the settings of whoever runs it."""
-    import os
-
     for name in [name for name in os.environ if name.startswith("CRAWL_")]:
         monkeypatch.delenv(name)

@@ -106,7 +106,7 @@ def test_doctor(say: Callable[..., Said], db: Path) -> None:
     assert json.loads(say("doctor", "--repair", "--json")[1])["repair"]["copy"] is None
 
 
-@pytest.mark.parametrize("name", ["why", "status", "diff", "doctor"])
+@pytest.mark.parametrize("name", ["why", "status", "diff", "doctor", "eval"])
 def test_help_ends_with_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Each command shows how it is used."""
     assert command([name, "--help"]) == 0

@@ -10,7 +10,7 @@ import click
 import pytest
 
 import crawler
-from crawler import Change, Config, Repair, Report, Status, Story, errors
+from crawler import Change, Config, Evaluation, Repair, Report, Status, Story, errors
 from crawler.cli import main
 from crawler.config import load
 from crawler.store.schema import connect_writer
@@ -129,9 +129,9 @@ def test_every_reason_in_the_code_is_explained() -> None:
 
 def test_json_keys_of_the_report_are_documented() -> None:
     """Each key of `crawl --json` stands in the README."""
-    for kind in (Report, Story, Status, Change, Repair):
+    for kind in (Report, Story, Status, Change, Repair, Evaluation):
         for item in fields(kind):
-            assert f"`{item.name}`" in README or item.name == "after", item.name
+            assert f"`{item.name}`" in README or item.name in ("after", "outcomes"), item.name
 
 
 def test_modules_of_the_readme_are_those_of_the_package() -> None:

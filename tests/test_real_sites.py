@@ -1,10 +1,8 @@
 """Real documentation, as Debian packages it, crawled whole and held against an independent judge, page for page."""
 
-import os
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,30 +10,6 @@ import pytest
 from crawler import Config, crawl, search
 from crawler.page import parse
 from tests.oracle import Walk, fetch
-from tests.site import Folder
-
-# apt-get install python3.11-doc sqlite3-doc
-SITES = {"python": Path("/usr/share/doc/python3.11/html"), "sqlite": Path("/usr/share/doc/sqlite3")}
-
-
-@pytest.fixture(scope="module", params=SITES, ids=SITES)
-def walk(request: pytest.FixtureRequest) -> Iterator[Walk]:
-    """The judge's walk of a site that is being served."""
-    folder = SITES[request.param]
-    if not (folder / "index.html").exists() and "CI" not in os.environ:
-        pytest.skip(f"{folder} is not there: apt-get install python3.11-doc sqlite3-doc")
-    server = Folder(folder)
-    yield Walk(server.url + "index.html")
-    server.close()
-
-
-@pytest.fixture(scope="module")
-def whole(walk: Walk, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The index of the whole site."""
-    db = tmp_path_factory.mktemp("whole") / "crawl.db"
-    crawl(Config(seeds=(walk.seed,), depth=50, db=str(db)))
-    return db
-
 
 # Where BeautifulSoup's html.parser is not what a browser is: text after </html>, an entity without its semicolon.
 NOT_AS_A_BROWSER = {"consortium.html", "prosupport.html", "floatingpoint.html"}
