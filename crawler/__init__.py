@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from crawler.errors import UsageError as UsageError
     from crawler.evaluation import Evaluation as Evaluation
     from crawler.evaluation import evaluate as evaluate
-    from crawler.hits import Hit as Hit
-    from crawler.hits import Results as Results
+    from crawler.hits import Index as Index
     from crawler.hits import search as search
     from crawler.judgements import Item as Item
     from crawler.judgements import read_items as read_items
@@ -38,6 +37,8 @@ if TYPE_CHECKING:
     from crawler.remedy import repair as repair
     from crawler.report import Progress as Progress
     from crawler.report import Report as Report
+    from crawler.results import Hit as Hit
+    from crawler.results import Results as Results
     from crawler.revisit import update as update
     from crawler.story import Story as Story
     from crawler.story import why as why
@@ -48,13 +49,14 @@ _HOME = {
     "CrawlerError": "errors",
     "Diagnosis": "doctor",
     "Evaluation": "evaluation",
-    "Hit": "hits",
+    "Hit": "results",
+    "Index": "hits",
     "IndexFileError": "errors",
     "Item": "judgements",
     "Progress": "report",
     "Repair": "remedy",
     "Report": "report",
-    "Results": "hits",
+    "Results": "results",
     "SeedError": "errors",
     "Status": "census",
     "Story": "story",
@@ -78,6 +80,7 @@ __all__ = [
     "Diagnosis",
     "Evaluation",
     "Hit",
+    "Index",
     "IndexFileError",
     "Item",
     "Progress",

@@ -13,7 +13,8 @@ from typing import Any, Final, NamedTuple
 from crawler.matches import NAME_COLUMNS, Wanted, any_of
 from crawler.ranking import Names
 
-_ROWS: Final = 2_500  # that are ranked at a time
+_ROWS: Final = 2_500  # that are ranked at a time, at least
+_ROWS_A_CANDIDATE: Final = 15
 _TITLED_PAGES: Final = 200  # that bear the query as their title
 _NO_LAST: Final = 1 << 62
 
@@ -32,7 +33,6 @@ class Candidate(NamedTuple):
     site: str
     changed_at: str
     """When the text of its page was first seen as it is; ISO 8601, UTC."""
-    page_title: str
     order: int
     anchor: str
     names: Names
@@ -64,7 +64,7 @@ SELECT count(DISTINCT page), count(*) FROM sections WHERE id IN (
     UNION ALL SELECT rowid FROM called_fts WHERE called_fts MATCH :match AND rowid <= :last {called_filter})
 """
 _DESCRIBED: Final = """
-SELECT sections.id, sections.page, coalesce(pages.similar_to, pages.id), pages.site, pages.changed_at, pages.title,
+SELECT sections.id, sections.page, coalesce(pages.similar_to, pages.id), pages.site, pages.changed_at,
     sections."order", sections.anchor, sections.title, sections.heading, sections.ids, sections.terms,
     coalesce(called.links, '')
 FROM json_each(:sections) CROSS JOIN sections ON sections.id = json_each.value
@@ -95,6 +95,7 @@ class Finder:
         """`condition` is one on `pages`, `values` are its parameters."""
         self._connection = connection
         self._wanted = wanted
+        self._rows = _ROWS
         conditions = [condition] if condition else []
         self._values: dict[str, Any] = dict(values or {})
         # One thing that is required and nothing beside it: then whatever matches holds it.
@@ -111,6 +112,7 @@ class Finder:
 
         `text` is the query as it was typed, `links` the weight of what links call a section.
         """
+        self._rows = max(_ROWS, limit * _ROWS_A_CANDIDATE)
         match = self._wanted.any
         scores: dict[int, float] = {}
         for section, score in self._own(match, limit):
@@ -125,11 +127,11 @@ class Finder:
 
     def _own(self, match: str, limit: int) -> Iterator[Row]:
         """What matches by the words of the sections themselves."""
-        if self._count(match, _ROWS) < _ROWS:
+        if self._count(match, self._rows) < self._rows:
             yield from self._ranked("sections_fts", match, limit)
             return
         rare = any_of(self._rarest())
-        if self._count(rare, _ROWS) < _ROWS:
+        if self._count(rare, self._rows) < self._rows:
             yield from self._ranked("sections_fts", f"{rare} AND {match}", limit)
             return
         yield from self._ranked("sections_fts", rare, limit)
@@ -139,8 +141,8 @@ class Finder:
 
     def _rarest(self) -> list[str]:
         """Of what is looked for that which is so rare that all rows with it can be ranked; at least one expression."""
-        room, chosen = _ROWS, list[str]()
-        for count, expression in sorted((self._count(one, _ROWS), one) for one in self._wanted.some):
+        room, chosen = self._rows, list[str]()
+        for count, expression in sorted((self._count(one, self._rows), one) for one in self._wanted.some):
             room -= count
             if chosen and room < 0:
                 break
@@ -154,7 +156,7 @@ class Finder:
 
     def _last(self, table: str, match: str) -> int:
         """The row up to which there are as many matches as may be ranked."""
-        values = self._values | {"match": match, "rows": _ROWS}
+        values = self._values | {"match": match, "rows": self._rows}
         row = self._connection.execute(_LAST.format(table=table, filter=self._filter(table)), values).fetchone()
         return int(row[0]) if row else _NO_LAST
 
@@ -195,11 +197,10 @@ class Finder:
                 group,
                 site,
                 changed_at,
-                page_title,
                 order,
                 anchor,
                 Names(title, heading, ids or "", terms or "", links, order == 0),
             )
-            for section, page, group, site, changed_at, page_title, order, anchor, title, heading, ids, terms, links in rows
+            for section, page, group, site, changed_at, order, anchor, title, heading, ids, terms, links in rows
         ]
         return sorted(found, key=lambda one: (-one.score, one.section))

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from crawler.console import printable, size
-from crawler.hits import MARK, MARK_END, Hit, Results
 from crawler.reasons import in_short
 from crawler.report import Report
+from crawler.results import MARK, MARK_END, Hit, Results
 from crawler.store.sql import TRANSIENT
 
 _MOST_REASONS = 8  # in a summary

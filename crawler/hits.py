@@ -113,8 +113,7 @@ class Index:
         with self._snapshot() as connection:
             spoken = [one.value for one in filters if one.name == "lang" and not one.excluded] or languages(connection)
             sought = wanted(parsed, spoken)
-            many = max(_CANDIDATES, 3 * limit * page)
-            found = _find(connection, sought, filters, query, many, ranking.links)
+            found = _find(connection, sought, filters, query, limit * page, ranking.links)
             seen = _ranked(connection, found.candidates, parsed, query, ranking)
             shown, more = _page(_by_page(seen), limit, page, sort)
             hits = tuple(_hits(connection, shown, sought, (page - 1) * limit + 1))
@@ -169,7 +168,7 @@ class _Found(NamedTuple):
 
 
 def _find(
-    connection: sqlite3.Connection, sought: Wanted, filters: Sequence[Filter], text: str, limit: int, links: float
+    connection: sqlite3.Connection, sought: Wanted, filters: Sequence[Filter], text: str, pages: int, links: float
 ) -> _Found:
     """The candidates; of what is required only what can be had, if need be."""
     condition, values = where(filters)
@@ -177,7 +176,13 @@ def _find(
 
     def attempt(wanted: Wanted, relaxed: Sequence[Sought]) -> _Found:
         finder = Finder(connection, wanted, condition, values)
-        candidates = finder.find(limit, text, links) if wanted.any else []
+        candidates: list[Candidate] = []
+        deep = max(_CANDIDATES, 3 * pages)
+        while wanted.any:
+            candidates = finder.find(deep, text, links)
+            if len({one.group for one in candidates}) >= pages or len(candidates) < deep:
+                break
+            deep *= 8  # few pages with many sections each: look further down
         return _Found(candidates, finder, tuple(one.text for one in relaxed))
 
     found = attempt(sought, ())

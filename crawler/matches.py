@@ -75,7 +75,7 @@ class Wanted(NamedTuple):
 def wanted(query: Query, languages: Iterable[str]) -> Wanted:
     """What a query looks for in an index of pages in these languages."""
     languages = tuple(languages)
-    words, required, plain = [], [], []
+    words, required, plain = list[Sought](), list[Sought](), list[str]()
     for group in query.groups:
         parts = dict.fromkeys(quoted(part) for term in group for part in _parts(term))
         is_word = len(group) == 1 and group[0].kind == "word"

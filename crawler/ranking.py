@@ -89,7 +89,9 @@ class Asked:
         found = []
         for name, worth, is_link in names.each(self._ranking):
             its = tokens(name)
-            if len(its) <= _LONGEST_NAME and not (self.tokens.isdisjoint(its) and self._stems.isdisjoint(map(_stem, its))):
+            if len(its) <= _LONGEST_NAME and not (
+                self.tokens.isdisjoint(its) and self._stems.isdisjoint(map(_stem, its))
+            ):
                 found.append(Name(its, worth, is_link))
         return found
 

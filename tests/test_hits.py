@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from crawler import UsageError, search
-from crawler.hits import MARK, MARK_END
 from crawler.page import Page, Section
+from crawler.results import MARK, MARK_END
 from crawler.store import Edge, Outcome
 from crawler.store.sqlite import SqliteStore
 

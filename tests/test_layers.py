@@ -8,8 +8,20 @@ import crawler
 # From the bottom to the top; a module may import those that stand in a row above its own in this list.
 LAYERS = [
     ["__init__"],  # the version; what else it names is loaded on first use
-    ["errors", "urls", "results", "addresses", "charset", "fingerprint", "languages", "reasons", "pace", "proxy", "framing"],
-    ["resolver", "credentials", "sections", "directives", "shapes", "elements", "tree"],
+    [
+        "errors",
+        "urls",
+        "results",
+        "addresses",
+        "charset",
+        "fingerprint",
+        "languages",
+        "reasons",
+        "pace",
+        "proxy",
+        "framing",
+    ],
+    ["resolver", "credentials", "sections", "directives", "shapes", "elements", "tree", "results"],
     ["transport"],
     ["adapter", "wall", "sitemap"],
     ["fields", "robots", "page", "fetch", "query", "judgements"],
