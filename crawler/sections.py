@@ -5,7 +5,7 @@ start, C walks the tree once to give the text, and the text is cut at the marks.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -53,6 +53,7 @@ _number = LexborHTMLParser("").create_node
 _NAMES = {_number(name).tag_id: name for name in sorted(_SPECIAL)}
 _INLINE_NUMBERS = frozenset(_number(name).tag_id for name in _INLINE)
 _LED_NUMBERS = frozenset(_number(name).tag_id for name in _LED)
+_NO_WORD = re.compile(r"[\W_]+")
 _GENERATED_ID = re.compile(r"(?:id|index|footnote|fn|ref|cite)?[-_:.]?[\d.:_-]+", re.I)
 
 
@@ -303,11 +304,20 @@ def _cut(starts: list[_Start], parts: list[str]) -> Iterator[Section]:
             continue
         # The page's top wins, then a heading's own fragment, then an anchor passed on to it.
         ids = tuple(dict.fromkeys((*fragments, *passed_on)))
-        anchor = "" if "" in fragments else next((name for name in ids if name), "")
+        anchor = "" if "" in fragments else _best(ids, heading)
         passed_on = ()
         known = dict.fromkeys(" ".join(uniform(term).split()) for term in found)
         terms = tuple(term for term in known if 0 < len(term) <= _MAX_TERM and term.isprintable())
         yield Section(level, anchor, heading, text, tuple(name for name in ids if name), terms)
+
+
+def _best(ids: Sequence[str], heading: str) -> str:
+    """The fragment to open a section at: a name that a person gave it lasts longer than one made from its heading."""
+    names = [name for name in ids if name]
+    if len(names) > 1:
+        slug = _NO_WORD.sub("", heading).lower()
+        names.sort(key=lambda name: not _is_given(name) or _NO_WORD.sub("", name).lower() == slug)
+    return names[0] if names else ""
 
 
 def words_of(text: str) -> str:
