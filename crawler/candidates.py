@@ -8,6 +8,7 @@ beyond the budget the rows nearest to the seeds count, and sections that have th
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
+from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
 from crawler.matches import NAME_COLUMNS, Wanted, any_of
@@ -15,6 +16,8 @@ from crawler.ranking import Names
 
 _ROWS: Final = 2_500  # that are ranked at a time, at least
 _ROWS_A_CANDIDATE: Final = 15
+_COMMON: Final = 20_000  # rows; a word of more is left out where there are rarer ones
+_MOST_EXPRESSIONS: Final = 24  # of a long query, the rarest
 _TITLED_PAGES: Final = 200  # that bear the query as their title
 _NO_LAST: Final = 1 << 62
 
@@ -115,7 +118,7 @@ class Finder:
         self._rows = max(_ROWS, limit * _ROWS_A_CANDIDATE)
         match = self._wanted.any
         scores: dict[int, float] = {}
-        for section, score in self._own(match, limit):
+        for section, score in self._own(limit):
             scores[section] = max(score, scores.get(section, 0.0))
         for section, score in self._ranked("called_fts", match, limit) if links else ():
             scores[section] = scores.get(section, 0.0) + links * score
@@ -125,29 +128,27 @@ class Finder:
             scores.setdefault(section, 0.0)
         return self._described(scores)
 
-    def _own(self, match: str, limit: int) -> Iterator[Row]:
+    def _own(self, limit: int) -> Iterator[Row]:
         """What matches by the words of the sections themselves."""
-        if self._count(match, self._rows) < self._rows:
-            yield from self._ranked("sections_fts", match, limit)
-            return
-        rare = any_of(self._rarest())
-        if self._count(rare, self._rows) < self._rows:
-            yield from self._ranked("sections_fts", f"{rare} AND {match}", limit)
-            return
-        yield from self._ranked("sections_fts", rare, limit)
-        yield from self._ranked("sections_fts", f"{NAME_COLUMNS} : {match}", limit)
-        if len(self._wanted.words) > 1:
-            yield from self._ranked("sections_fts", self._wanted.every, limit)
-
-    def _rarest(self) -> list[str]:
-        """Of what is looked for that which is so rare that all rows with it can be ranked; at least one expression."""
-        room, chosen = self._rows, list[str]()
-        for count, expression in sorted((self._count(one, self._rows), one) for one in self._wanted.some):
-            room -= count
-            if chosen and room < 0:
-                break
-            chosen.append(expression)
-        return chosen
+        counts = {one: self._count(one, _COMMON) for one in self._wanted.some}
+        held = sorted(filter(counts.get, counts), key=lambda one: counts[one])
+        # bm25 counts the rows of every expression: a word that half of a large index holds costs most and says least.
+        telling = [one for one in held if counts[one] < _COMMON][:_MOST_EXPRESSIONS] or held
+        rare = [
+            one
+            for one, sum_ in zip(telling, accumulate(map(counts.__getitem__, telling)), strict=True)
+            if sum_ <= self._rows
+        ]
+        match = any_of(telling)
+        if rare:
+            yield from self._ranked(
+                "sections_fts", f"{any_of(rare)} AND {match}" if len(rare) < len(telling) else match, limit
+            )
+        elif telling:
+            yield from self._ranked("sections_fts", telling[0], limit)
+            yield from self._ranked("sections_fts", f"{NAME_COLUMNS} : {match}", limit)
+            if len(self._wanted.words) > 1:
+                yield from self._ranked("sections_fts", self._wanted.every, limit)
 
     def _ranked(self, table: str, match: str, limit: int) -> list[Row]:
         filtered = self._filter(table)
