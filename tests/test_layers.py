@@ -8,7 +8,7 @@ import crawler
 # From the bottom to the top; a module may import those that stand in a row above its own in this list.
 LAYERS = [
     ["__init__"],  # the version; what else it names is loaded on first use
-    ["errors", "urls", "addresses", "charset", "fingerprint", "reasons", "pace", "proxy", "framing"],
+    ["errors", "urls", "addresses", "charset", "fingerprint", "reasons", "pace", "proxy", "framing", "spelling"],
     ["resolver", "credentials", "sections", "directives", "shapes", "elements", "tree"],
     ["transport"],
     ["adapter", "wall", "sitemap"],
