@@ -67,7 +67,7 @@ def test_a_slip_is_found(index: Index, typed: str, meant: str) -> None:
 
 @pytest.mark.parametrize(
     "typed",
-    ["database", "DATABASE", "Überraschung", "no", "xx", "", " ", "zz", "utf9", "utf", "12345", "t4ble", "tab-le",
+    ["database", "DATABASE", "Überraschung", "no", "na", "xx", "", " ", "zz", "utf9", "utf", "12345", "t4ble", "tab-le",
      "zebra", "dtbs", "wnidwo", "x" * 41, "x" * 20_000, "\0abc", "日本語", "a b c", "'\"*"],
     ids=lambda typed: ascii(typed[:20]),
 )  # fmt: skip
@@ -96,6 +96,15 @@ def test_two_slips_want_seven_letters(index: Index) -> None:
     assert suggest(connection, "saerhc") is None
     assert suggest(connection, "saerhces") == "searches"
     assert suggest(connection, "xaerches") is None  # a first letter of two
+
+
+def test_two_slips_lead_to_a_frequent_word(index: Index) -> None:
+    """Not to one that is rarer than twenty thousand others, and one slip leads to any."""
+    connection = index({"searches": 1} | {f"z{number:05}": 2 for number in range(20_000)})
+    assert suggest(connection, "saerhces") is None
+    assert suggest(connection, "serches") == "searches"
+    connection.execute("UPDATE words SET sections = 3 WHERE word = 'searches'")
+    assert suggest(connection, "saerhces") == "searches"
 
 
 @cache
@@ -138,6 +147,13 @@ def test_two_words_written_as_one_are_parted(index: Index) -> None:
     assert suggest(connection, "FlowOver") == "flow over"
     assert suggest(connection, "overflow") is None
     assert suggest(connection, "thexyz") is None
+
+
+def test_a_word_is_parted_into_the_more_frequent_two(index: Index) -> None:
+    """The rarer of the two counts."""
+    connection = index({"foo": 900, "barbaz": 2, "foobar": 4, "baz": 3})
+    connection.execute("INSERT INTO sections_fts VALUES ('foo barbaz, foobar baz')")
+    assert suggest(connection, "foobarbaz") == "foobar baz"
 
 
 def test_one_word_written_as_two_is_joined(index: Index) -> None:
