@@ -27,7 +27,8 @@ Several filters of one name are alternatives, those of different names must all 
 and stand between terms; at an end, or behind another of them, they are words, beside a filter or an exclusion nothing.
 `NOT` is a word. A filter whose name is unknown, or whose value is empty or impossible, is text: `std::sort`, `12:30`,
 `before:noon`. What looks like code is one word as it stands: `os.path.join`, `--no-cache`, `C++`, `*args`, `x[0]`; only
-punctuation at its end and brackets without their like are taken off. `-x` is a word where nothing else is looked for.
+punctuation at its end and brackets without their like are taken off. `-x`, of one letter from a to z, is an option and
+a word, and so is `-Wall` where nothing else is looked for.
 """
 
 import re
@@ -47,6 +48,7 @@ _NAME: Final = "site|path|title|lang|type|before|after"
 # A quote opens a phrase where a word may begin: not in 19" or r"\d".
 _TOKEN: Final = re.compile(rf'(?<!\w)([+-]?)(?:({_NAME}):)?"([^"]*)"?|([^\s"]+)', re.I)
 _FILTER: Final = re.compile(rf"([+-]?)({_NAME}):(.+)", re.I)
+_OPTION: Final = re.compile("-[a-zA-Z]")  # of a command; nobody excludes a letter
 _BRACKETS: Final = ("()", "[]", "{}")
 _DATE: Final = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?", re.I | re.A)
 _LONGEST_TITLE: Final = 300  # characters, at which titles of pages are cut
@@ -143,8 +145,7 @@ def _bare(token: str) -> _Item | None:
             return found
     if not any(map(str.isalnum, word)):
         return None
-    # A single letter is an option of a program: tar -x.
-    if word[0] == "-" and word[1].isalpha() and len(word) > 2:
+    if word[0] == "-" and word[1].isalpha() and not _OPTION.fullmatch(word):
         return _Excluded(_term(word[1:]), Term(word, "word", False))
     if word[0] == "+" and word[1].isalnum():
         return _term(word[1:])._replace(required=True)

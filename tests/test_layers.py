@@ -8,24 +8,12 @@ import crawler
 # From the bottom to the top; a module may import those that stand in a row above its own in this list.
 LAYERS = [
     ["__init__"],  # the version; what else it names is loaded on first use
-    [
-        "errors",
-        "urls",
-        "results",
-        "addresses",
-        "charset",
-        "fingerprint",
-        "languages",
-        "reasons",
-        "pace",
-        "proxy",
-        "framing",
-    ],
-    ["resolver", "credentials", "sections", "directives", "shapes", "elements", "tree", "results"],
+    ["errors", "urls", "addresses", "charset", "fingerprint", "languages", "reasons", "pace", "proxy", "framing"],
+    ["resolver", "credentials", "sections", "directives", "shapes", "elements", "tree", "results", "spelling"],
     ["transport"],
     ["adapter", "wall", "sitemap"],
     ["fields", "robots", "page", "fetch", "query", "judgements"],
-    ["feed", "probe", "traps", "filters", "matches", "ranking", "spelling"],
+    ["feed", "probe", "traps", "filters", "matches", "ranking"],
     ["config", "store", "store.fulltext", "store.owner"],
     ["store.migrations"],
     ["access", "outlinks", "store.schema", "store.sql"],

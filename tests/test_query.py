@@ -87,7 +87,7 @@ HOSTILE = {
     "signs": "+ - ++ -- +- -+ +a -+a",
     "operators": "OR AND OR AND | | OR",
     "1,000 operators": "OR " * 1000,
-    "1,000 exclusions": "-a " * 1000 + "b",
+    "1,000 exclusions": "-ab " * 1000 + "c",
     "1,000 filters": "site:a.test path:/a " * 500,
     "a long site": "site:" + "a." * 9000,
     "a long path": "path:" + "\u65e5" * 19_000,
@@ -150,15 +150,14 @@ def test_a_query_is_values() -> None:
         ("+a b", "+a b"),
         ('+"a b" +c*', '+"a b" +c*'),
         ("+49 30", "+49 30"),
-        ("a -be", "a -be"),
+        ("a -bc", "a -bc"),
         ('a -"b c" -d*', 'a -"b c" -d*'),
-        ("-be a", "a -be"),
-        ("-be", "-be"),
-        ("tar -x", "tar -x"),
-        ("-be -ce*", "-be -ce*"),
+        ("-bc a", "a -bc"),
+        ("-bc", "-bc"),
+        ("-bc -de*", "-bc -de*"),
         ('-"b c"', '+"b c"'),
-        ("-be site:a.test", "-be site:a.test"),
-        ("a -1", "a -1"),
+        ("-bc site:a.test", "-bc site:a.test"),
+        ("a -1 -L. -日", "a -1 -L -日"),
         ("a - b", "a b"),
     ],
 )
@@ -197,8 +196,8 @@ def test_a_lone_exclusion_is_a_word() -> None:
         ("a |", "a"),
         ("| a", "a"),
         ("a | | b", "a|b"),
-        ("a OR -be", "a -be"),
-        ("a -be OR c", "a c -be"),
+        ("a OR -bc", "a -bc"),
+        ("a -bc OR d", "a d -bc"),
         ("site:a.test OR site:b.test", "site:a.test site:b.test"),
         ("NOT NULL", "NOT NULL"),
         ("cats NOT dogs", "cats NOT dogs"),
@@ -213,7 +212,7 @@ def test_operators(text: str, parsed: str) -> None:
 CODE = (
     "os.path.join", "--no-cache", "C++", "C#", "foo_bar", "getUserName", "don't", "#include", "@property", "__init__",
     "x[0]", "a->b", "/etc/passwd", "*args", "**kwargs", "foo()", "std::sort", "http://x", "a:b", "12:30", "a-b", "-1",
-    "x'", "100%", "a*b", ".htaccess", "C:\\x", "$HOME", "a|b", "++i", "path::Path", "<div>", "&amp", "{id}", "38.101",
+    "x'", "100%", "a*b", ".htaccess", "C:\\x", "$HOME", "a|b", "++i", "path::Path", "<div>", "&amp", "{id}", "-x",
 )  # fmt: skip
 
 
@@ -341,5 +340,5 @@ def test_a_long_query_is_cut() -> None:
     query = parse_query(" ".join(f'word{number} "phrase {number}"' for number in range(MAX_TERMS)))
     assert len(query.groups) == MAX_TERMS
     assert query.groups[0] == (Term("word0", "word", False),)
-    cut = parse_query("-a " * MAX_TERMS + "b")
-    assert (cut.groups, cut.excluded) == (((Term("-a", "word", False),),), ())
+    cut = parse_query("-ab " * MAX_TERMS + "c")
+    assert (cut.groups, cut.excluded) == (((Term("-ab", "word", False),),), ())
