@@ -233,7 +233,8 @@ def stems(text: str, lang: str) -> str:
     for piece in pieces:  # what stands between spaces: to look for words in what is new only takes a third of the time
         if piece not in known:
             words = _WORD.findall(piece)
-            known[piece] = tuple(set(stemmer.stemWords(words)) - set(words))
+            # Of a short word of Hindi nothing but a consonant may be left, which says nothing.
+            known[piece] = tuple(one for one in {*stemmer.stemWords(words)}.difference(words) if len(one) > 1)
     return " ".join(sorted({one for piece in pieces for one in known[piece]}))
 
 
