@@ -171,6 +171,27 @@ def test_links_call_pages_in_scripts_without_spaces(site: Site, run: Run, db: Pa
     assert site.url("/a#b") in [hit.href for hit in search("図書", db=db).results]
 
 
+def test_titles_and_headings_are_found_and_shown(site: Site, run: Run, db: Path) -> None:
+    """A part of a title finds its page, a part of a heading its section, and both are shown as they were said."""
+    site.raw(
+        "/", "<title>図書館の案内</title><h1>x</h1><h2 id=a>漢字辞典</h2>text".encode(), **{"Content-Type": "text/html"}
+    )
+    run()
+    (hit,) = search("案内", db=db).results
+    assert hit.title == "図書館の案内"
+    (hit,) = search("辞典", db=db).results
+    assert (hit.href, hit.heading) == (site.url("/#a"), "漢字辞典")
+
+
+def test_what_a_section_calls_itself_is_no_news(site: Site, run: Run, db: Path) -> None:
+    """A link by the very name of a section adds nothing, with breaks in the name or without."""
+    site.page("/a", body="<h2 id=b>図書館の案内</h2>text")
+    site.page("/", body="<a href=/a#b>図書館</a>")
+    run()
+    with closing(sqlite3.connect(db)) as connection:
+        assert connection.execute("SELECT links FROM called WHERE links LIKE '%図%'").fetchall() == []
+
+
 def test_what_changed_is_shown_as_it_was_said(site: Site, run: Run, db: Path) -> None:
     """A difference of texts without spaces holds no breaks."""
     site.page("/", "猫が眠る。犬が走る。")
