@@ -73,26 +73,37 @@ def _to_4(run: Callable[..., sqlite3.Cursor]) -> None:
     """Search in every language: texts are spaced, stems stand beside them, and words are counted."""
     for trigger in TRIGGERS:
         run(f"DROP TRIGGER IF EXISTS {trigger}")
-    run("DROP TABLE sections_fts")
-    run("DROP TABLE called_fts")
+    run("DROP TABLE IF EXISTS sections_fts")
+    run("DROP TABLE IF EXISTS called_fts")
     run("ALTER TABLE sections ADD COLUMN stems TEXT")
     run(
         f"UPDATE pages SET text_hash = digest(uniform({_AS_INDEXED})), sketch = sketch(uniform({_AS_INDEXED})) "
         f"WHERE text_hash = digest({_AS_INDEXED}) AND {_AS_INDEXED} <> uniform({_AS_INDEXED})"
     )
+    _take_apart(run)
+    for statement in (LANG_INDEX, WORDS_TABLE, *INDEXES, *TRIGGERS.values(), RANKED, *map(rebuild, FULL_TEXT)):
+        run(statement)
+    for statement in COUNT_WORDS:
+        run(statement)
+
+
+def take_apart(connection: sqlite3.Connection) -> None:
+    """Languages, stems and spaces between characters for rows that came from an older schema; others stay."""
+    _add_functions(connection)
+    _take_apart(connection.execute)
+
+
+def _take_apart(run: Callable[..., sqlite3.Cursor]) -> None:
     run("UPDATE pages SET title = uniform(title) WHERE title <> uniform(title)")
     run(f"UPDATE pages SET lang = guess({TEXT_OF_PAGE}) WHERE coalesce(lang, '') = ''")
     run(
         "UPDATE sections SET stems = stems(pages.title, heading, text, lang) FROM pages "
-        "WHERE pages.id = sections.page AND lang NOT IN ('', 'en')"
+        "WHERE pages.id = sections.page AND stems IS NULL"
     )
     for table, columns in (("sections", ("title", "heading", "terms", "text")), ("called", ("links",))):
         values = ", ".join(f"{column} = as_indexed({column})" for column in columns)
         needed = " OR ".join(f"{column} <> as_indexed({column})" for column in columns)
         run(f"UPDATE {table} SET {values} WHERE {needed}")
-    rebuilds = map(rebuild, FULL_TEXT)
-    for statement in (LANG_INDEX, WORDS_TABLE, *INDEXES, *TRIGGERS.values(), RANKED, *rebuilds, *COUNT_WORDS):
-        run(statement)
 
 
 _STEPS: Final = {1: _to_2, 2: _to_3, 3: _to_4}  # by the version that they start from
@@ -100,15 +111,7 @@ _STEPS: Final = {1: _to_2, 2: _to_3, 3: _to_4}  # by the version that they start
 
 def migrate(connection: sqlite3.Connection, version: int, wanted: int) -> None:
     """Brings the file from its version to the one that is wanted. A kill between two steps leaves a whole file."""
-    for name, count, function in (
-        ("digest", 1, lambda text: digest((text or "").encode())),
-        ("sketch", 1, lambda text: sketch(text or "")),
-        ("uniform", 1, lambda text: uniform(text or "")),
-        ("as_indexed", 1, lambda text: spaced(uniform(text or ""))),
-        ("guess", 1, lambda text: guess(text or "")),
-        ("stems", 4, lambda *parts: stems(uniform(" ".join(part or "" for part in parts[:3])), parts[3])),
-    ):
-        connection.create_function(name, count, function, deterministic=True)
+    _add_functions(connection)
     while version < wanted:
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -120,3 +123,15 @@ def migrate(connection: sqlite3.Connection, version: int, wanted: int) -> None:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+
+def _add_functions(connection: sqlite3.Connection) -> None:
+    for name, count, function in (
+        ("digest", 1, lambda text: digest((text or "").encode())),
+        ("sketch", 1, lambda text: sketch(text or "")),
+        ("uniform", 1, lambda text: uniform(text or "")),
+        ("as_indexed", 1, lambda text: spaced(uniform(text or ""))),
+        ("guess", 1, lambda text: guess(text or "")),
+        ("stems", 4, lambda *parts: stems(uniform(" ".join(part or "" for part in parts[:3])), parts[3])),
+    ):
+        connection.create_function(name, count, function, deterministic=True)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from crawler.store import schema
 from crawler.store.fulltext import COUNT_WORDS, rebuild
+from crawler.store.migrations import take_apart
 
 # Every table, but for the words, which are counted anew, and an index of all its rows, by which it is known how many
 # there were.
@@ -51,6 +52,7 @@ def salvage(damaged: Path, fresh: Path) -> dict[str, Saved]:
         source.text_factory = lambda raw: raw.decode("utf-8", "replace")
         source.execute("SELECT count(*) FROM sqlite_master").fetchone()
         saved = {table: _save(source, target, table) for table in _TABLES}
+        take_apart(target)
         for statement in (rebuild("called_fts"), *COUNT_WORDS):
             target.execute(statement)
     return saved

@@ -38,6 +38,7 @@ _CONTENT = {
     "JOIN urls t ON t.id = target",
     "called": 'SELECT url, "order", value FROM called JOIN sections ON sections.id = section '
     "JOIN pages ON pages.id = page, json_each('[\"' || replace(called.links, ' · ', '\",\"') || '\"]')",
+    "words": "SELECT word, sections FROM words",
     "hosts": "SELECT origin, robots_status, robots_txt FROM hosts",
     "crawls": "SELECT count(*) FROM crawls WHERE finished_at IS NULL",
 }
