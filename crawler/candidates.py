@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 from crawler.matches import NAME_COLUMNS, Wanted, any_of
 from crawler.ranking import Names
 
-_ROWS: Final = 2_500  # that are ranked at a time, at least
-_ROWS_A_CANDIDATE: Final = 15
+_ROWS: Final = 1_500  # that are ranked at a time, at least
+_ROWS_A_CANDIDATE: Final = 10
 _COMMON: Final = 20_000  # rows; a word of more is left out where there are rarer ones
 _MOST_EXPRESSIONS: Final = 24  # of a long query, the rarest
 _TITLED_PAGES: Final = 200  # that bear the query as their title
@@ -44,6 +44,7 @@ class Candidate(NamedTuple):
 _RANKED: Final = """
 SELECT rowid, -rank FROM {table} WHERE {table} MATCH :match AND rowid <= :last {filter} ORDER BY rank LIMIT :limit
 """
+_FIRST: Final = "SELECT rowid, 0.0 FROM sections_fts WHERE sections_fts MATCH :match {filter} LIMIT :rows"
 _LAST: Final = "SELECT rowid FROM {table} WHERE {table} MATCH :match {filter} LIMIT 1 OFFSET :rows"
 _COUNT: Final = "SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {table} MATCH :match LIMIT :rows)"
 # Whether the page of a row is one that is asked for: looked up a row at a time, for a list of all such rows may be as
@@ -132,23 +133,36 @@ class Finder:
         """What matches by the words of the sections themselves."""
         counts = {one: self._count(one, _COMMON) for one in self._wanted.some}
         held = sorted(filter(counts.get, counts), key=lambda one: counts[one])
-        # bm25 counts the rows of every expression: a word that half of a large index holds costs most and says least.
-        telling = [one for one in held if counts[one] < _COMMON][:_MOST_EXPRESSIONS] or held
-        rare = [
-            one
-            for one, sum_ in zip(telling, accumulate(map(counts.__getitem__, telling)), strict=True)
-            if sum_ <= self._rows
-        ]
+        telling = [one for one in held if counts[one] < _COMMON]
+        if held and not telling:
+            # bm25 counts all rows of every word, whatever the budget, and has next to nothing to say of such words:
+            # names decide, among the rows nearest to the seeds.
+            every = self._wanted.every
+            for match in (f"{NAME_COLUMNS} : {every}", every, held[0]):
+                yield from self._first(match, 2 * limit)
+            return
+        telling = telling[:_MOST_EXPRESSIONS]
+        if not telling:
+            return
+        # To find words side by side costs as much as the rarest of them has rows.
+        if self._wanted.whole and counts[telling[0]] <= self._rows and self._count(self._wanted.whole, 1):
+            telling.insert(0, self._wanted.whole)
+            counts[self._wanted.whole] = 0
+        sums = accumulate(counts[one] for one in telling)
+        rare = [one for one, rows in zip(telling, sums, strict=True) if rows <= self._rows]
         match = any_of(telling)
-        if rare:
-            yield from self._ranked(
-                "sections_fts", f"{any_of(rare)} AND {match}" if len(rare) < len(telling) else match, limit
-            )
-        elif telling:
-            yield from self._ranked("sections_fts", telling[0], limit)
+        if len(rare) == len(telling):
+            yield from self._ranked("sections_fts", match, limit)
+        elif any(counts[one] for one in rare):
+            yield from self._ranked("sections_fts", f"{any_of(rare)} AND {match}", limit)
+        else:
+            yield from self._ranked("sections_fts", match, limit)
             yield from self._ranked("sections_fts", f"{NAME_COLUMNS} : {match}", limit)
-            if len(self._wanted.words) > 1:
-                yield from self._ranked("sections_fts", self._wanted.every, limit)
+
+    def _first(self, match: str, rows: int) -> list[Row]:
+        """The first rows that match, unranked."""
+        values = self._values | {"match": match, "rows": rows}
+        return self._connection.execute(_FIRST.format(filter=self._filter("sections_fts")), values).fetchall()
 
     def _ranked(self, table: str, match: str, limit: int) -> list[Row]:
         filtered = self._filter(table)
@@ -182,10 +196,8 @@ class Finder:
         pages, rows = self._connection.execute(_PAGES.format(**filters), values).fetchone()
         if last == _NO_LAST or not rows:
             return int(pages), False
-        if self._condition:
-            (end,) = self._connection.execute("SELECT max(id) FROM sections").fetchone()
-            return round(pages * end / last), True
-        return round(pages * self._count(match, _NO_LAST) / rows), True
+        (end,) = self._connection.execute("SELECT max(id) FROM sections").fetchone()
+        return round(pages * end / last), True
 
     def _described(self, scores: Mapping[int, float]) -> list[Candidate]:
         """The candidates in the order of their scores, best first."""

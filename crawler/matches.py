@@ -47,10 +47,9 @@ class Wanted(NamedTuple):
 
     @property
     def some(self) -> list[str]:
-        """Expressions for whatever may be looked for: what is required, words, their parts, all words side by side."""
+        """Expressions for whatever may be looked for: what is required, words, their parts."""
         sought = (*self.required, *self.words)
-        found = [one.expression for one in sought] + [part for one in sought for part in one.parts]
-        return list(dict.fromkeys([*found, self.whole] if self.whole else found))
+        return list(dict.fromkeys([one.expression for one in sought] + [part for one in sought for part in one.parts]))
 
     @property
     def any(self) -> str:
@@ -58,7 +57,7 @@ class Wanted(NamedTuple):
 
         bm25 counts every phrase of an expression that a row holds: rows with more of them rank higher.
         """
-        return any_of(self.some)
+        return any_of([*self.some, self.whole] if self.whole else self.some)
 
     @property
     def every(self) -> str:

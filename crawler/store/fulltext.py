@@ -60,7 +60,10 @@ TRIGGERS: Final = {
 
 # What a person might misspell, or begin to type: words as the index has them, and how many sections hold them. A word
 # of a single section is as likely a slip as a word, but where there are few sections at all.
-WORDS_TABLE: Final = "CREATE TABLE words (word TEXT PRIMARY KEY, sections INTEGER NOT NULL) WITHOUT ROWID"
+WORDS: Final = (
+    "CREATE TABLE words (word TEXT PRIMARY KEY, sections INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX words_by_sections ON words(sections DESC)",
+)
 _FEW: Final = 5_000  # sections
 # Whether they are to be counted after so many sections came: it takes seconds for every million that there are.
 WORTH_COUNTING: Final = """

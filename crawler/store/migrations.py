@@ -6,7 +6,7 @@ from typing import Final
 
 from crawler.fingerprint import digest, sketch
 from crawler.languages import guess, spaced, stems, uniform
-from crawler.store.fulltext import COUNT_WORDS, FULL_TEXT, INDEXES, RANKED, TRIGGERS, WORDS_TABLE, rebuild
+from crawler.store.fulltext import COUNT_WORDS, FULL_TEXT, INDEXES, RANKED, TRIGGERS, WORDS, rebuild
 
 _AS_INDEXED: Final = """
 (SELECT group_concat(part, char(10)) FROM (SELECT iif(heading = '', text, iif(text = '', heading,
@@ -81,7 +81,7 @@ def _to_4(run: Callable[..., sqlite3.Cursor]) -> None:
         f"WHERE text_hash = digest({_AS_INDEXED}) AND {_AS_INDEXED} <> uniform({_AS_INDEXED})"
     )
     _take_apart(run)
-    for statement in (LANG_INDEX, WORDS_TABLE, *INDEXES, *TRIGGERS.values(), RANKED, *map(rebuild, FULL_TEXT)):
+    for statement in (LANG_INDEX, *WORDS, *INDEXES, *TRIGGERS.values(), RANKED, *map(rebuild, FULL_TEXT)):
         run(statement)
     for statement in COUNT_WORDS:
         run(statement)

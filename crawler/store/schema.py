@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from crawler.errors import IndexFileError
-from crawler.store.fulltext import FTS_COLUMNS, INDEXES, RANKED, TRIGGERS, WORDS_TABLE, prepare
+from crawler.store.fulltext import FTS_COLUMNS, INDEXES, RANKED, TRIGGERS, WORDS, prepare
 from crawler.store.migrations import ALIAS_INDEX, ALIKE_INDEXES, LANG_INDEX, QUEUED_INDEX, SIMILAR_INDEX, migrate
 
 APPLICATION_ID: Final = 0x6372776C  # "crwl", in the header of the file: PRAGMA application_id
@@ -280,7 +280,7 @@ def create(connection: sqlite3.Connection) -> None:
         db.table("called").create(
             {"section": int, "links": str}, pk="section", foreign_keys=[("section", "sections", "id")]
         )
-        for statement in (WORDS_TABLE, *INDEXES, *TRIGGERS.values(), RANKED):
+        for statement in (*WORDS, *INDEXES, *TRIGGERS.values(), RANKED):
             db.execute(statement)
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {VERSION}")
