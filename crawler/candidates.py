@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from itertools import accumulate
 from typing import Any, Final, NamedTuple
+from urllib.parse import quote
 
 from crawler.matches import NAME_COLUMNS, Wanted, any_of
 from crawler.ranking import Names
@@ -19,6 +20,7 @@ _ROWS_A_CANDIDATE: Final = 10
 _COMMON: Final = 20_000  # rows; a word of more is left out where there are rarer ones
 _MOST_EXPRESSIONS: Final = 24  # of a long query, the rarest
 _TITLED_PAGES: Final = 200  # that bear the query as their title
+_FRAGMENT: Final = "!$&'()*+,;=:@/?-._~%"  # what a fragment may hold as it is (RFC 3986 §3.5), and % of what is encoded
 _NO_LAST: Final = 1 << 62
 
 Row = tuple[int, float]  # section, bm25 score
@@ -31,14 +33,19 @@ class Candidate(NamedTuple):
     score: float
     """bm25 of its own words, and of what links call it."""
     page: int
+    url: str
     group: int
     """The page that stands for those that are alike."""
     site: str
     changed_at: str
     """When the text of its page was first seen as it is; ISO 8601, UTC."""
-    order: int
     anchor: str
     names: Names
+
+    @property
+    def href(self) -> str:
+        """The page at the anchor of the section: what to open."""
+        return f"{self.url}#{quote(self.anchor, safe=_FRAGMENT)}" if self.anchor else self.url
 
 
 _RANKED: Final = """
@@ -68,7 +75,7 @@ SELECT count(DISTINCT page), count(*) FROM sections WHERE id IN (
     UNION ALL SELECT rowid FROM called_fts WHERE called_fts MATCH :match AND rowid <= :last {called_filter})
 """
 _DESCRIBED: Final = """
-SELECT sections.id, sections.page, coalesce(pages.similar_to, pages.id), pages.site, pages.changed_at,
+SELECT sections.id, sections.page, pages.url, coalesce(pages.similar_to, pages.id), pages.site, pages.changed_at,
     sections."order", sections.anchor, sections.title, sections.heading, sections.ids, sections.terms,
     coalesce(called.links, '')
 FROM json_each(:sections) CROSS JOIN sections ON sections.id = json_each.value
@@ -98,7 +105,7 @@ class Finder:
     ) -> None:
         """`condition` is one on `pages`, `values` are its parameters."""
         self._connection = connection
-        self._wanted = wanted
+        self.wanted = wanted
         self._rows = _ROWS
         conditions = [condition] if condition else []
         self._values: dict[str, Any] = dict(values or {})
@@ -117,7 +124,7 @@ class Finder:
         `text` is the query as it was typed, `links` the weight of what links call a section.
         """
         self._rows = max(_ROWS, limit * _ROWS_A_CANDIDATE)
-        match = self._wanted.any
+        match = self.wanted.any
         scores: dict[int, float] = {}
         for section, score in self._own(limit):
             scores[section] = max(score, scores.get(section, 0.0))
@@ -131,13 +138,13 @@ class Finder:
 
     def _own(self, limit: int) -> Iterator[Row]:
         """What matches by the words of the sections themselves."""
-        counts = {one: self._count(one, _COMMON) for one in self._wanted.some}
+        counts = {one: self._count(one, _COMMON) for one in self.wanted.some}
         held = sorted(filter(counts.get, counts), key=lambda one: counts[one])
         telling = [one for one in held if counts[one] < _COMMON]
         if held and not telling:
             # bm25 counts all rows of every word, whatever the budget, and has next to nothing to say of such words:
             # names decide, among the rows nearest to the seeds.
-            every = self._wanted.every
+            every = self.wanted.every
             for match in (f"{NAME_COLUMNS} : {every}", every, held[0]):
                 yield from self._first(match, 2 * limit)
             return
@@ -145,9 +152,9 @@ class Finder:
         if not telling:
             return
         # To find words side by side costs as much as the rarest of them has rows.
-        if self._wanted.whole and counts[telling[0]] <= self._rows and self._count(self._wanted.whole, 1):
-            telling.insert(0, self._wanted.whole)
-            counts[self._wanted.whole] = 0
+        if self.wanted.whole and counts[telling[0]] <= self._rows and self._count(self.wanted.whole, 1):
+            telling.insert(0, self.wanted.whole)
+            counts[self.wanted.whole] = 0
         sums = accumulate(counts[one] for one in telling)
         rare = [one for one, rows in zip(telling, sums, strict=True) if rows <= self._rows]
         match = any_of(telling)
@@ -159,8 +166,11 @@ class Finder:
             yield from self._ranked("sections_fts", match, limit)
             yield from self._ranked("sections_fts", f"{NAME_COLUMNS} : {match}", limit)
 
+    def first(self, match: str, rows: int) -> list[Candidate]:
+        """The first candidates that match, unranked: those nearest to the seeds."""
+        return self._described(dict(self._first(match, rows)))
+
     def _first(self, match: str, rows: int) -> list[Row]:
-        """The first rows that match, unranked."""
         values = self._values | {"match": match, "rows": rows}
         return self._connection.execute(_FIRST.format(filter=self._filter("sections_fts")), values).fetchall()
 
@@ -189,7 +199,7 @@ class Finder:
 
     def total(self) -> tuple[int, bool]:
         """How many pages match, and whether that is an estimate, from those nearest to the seeds."""
-        match = self._wanted.any
+        match = self.wanted.any
         last = self._last("sections_fts", match)
         values = self._values | {"match": match, "last": last}
         filters = {"filter": self._filter("sections_fts"), "called_filter": self._filter("called_fts")}
@@ -207,13 +217,13 @@ class Finder:
                 section,
                 scores[section],
                 page,
+                url,
                 group,
                 site,
                 changed_at,
-                order,
                 anchor,
                 Names(title, heading, ids or "", terms or "", links, order == 0),
             )
-            for section, page, group, site, changed_at, order, anchor, title, heading, ids, terms, links in rows
+            for section, page, url, group, site, changed_at, order, anchor, title, heading, ids, terms, links in rows
         ]
         return sorted(found, key=lambda one: (-one.score, one.section))

@@ -4,15 +4,13 @@ Sections are what is ranked, pages are what is shown: a page's hit opens at its 
 """
 
 import json
-import math
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, Self
-from urllib.parse import quote
 
 from crawler.candidates import Candidate, Finder, languages
 from crawler.errors import UsageError
@@ -22,9 +20,10 @@ from crawler.matches import Sought, Wanted, wanted
 from crawler.query import Filter, Query, parse_filter, parse_query
 from crawler.ranking import Asked, Ranking
 from crawler.results import MARK, MARK_END, Hit, Results
-from crawler.spelling import suggest
 from crawler.store.fulltext import FTS_COLUMNS
 from crawler.store.schema import connect_reader, failure
+from crawler.typeahead import Completion, complete
+from crawler.vocabulary import suggest, weights
 
 _CANDIDATES: Final = 150  # sections of each kind that are looked at, before they are grouped by page
 _RERANKED: Final = 60  # of the best, by what they are called and how exactly they match
@@ -33,7 +32,6 @@ _NEARLY: Final = 0.95  # of the best score of pages that are alike; above it the
 _SNIPPET_WORDS: Final = 28
 _MORE_SECTIONS: Final = 3
 _HITS_A_SITE: Final = 2  # among those shown at once, when several sites match
-_FRAGMENT: Final = "!$&'()*+,;=:@/?-._~%"  # what a fragment may hold as it is (RFC 3986 §3.5), and % of what is encoded
 
 Sort = Literal["rank", "newest"]
 _RANKING: Final = Ranking()
@@ -53,7 +51,6 @@ CROSS JOIN pages ON pages.id = sections.page
 _TEXTS: Final = f"""
 SELECT id, substr(text, 1, {_LONGEST_TEXT}) FROM sections WHERE id IN (SELECT value FROM json_each(?))
 """
-_WEIGHED: Final = "SELECT word, sections FROM json_each(?) CROSS JOIN words ON word = json_each.value"
 
 
 class _Seen(NamedTuple):
@@ -132,6 +129,11 @@ class Index:
             more=more,
         )
 
+    def complete(self, text: str, *, limit: int = 8) -> Completion:
+        """What a query that is being typed may become, at most `limit` queries and places; for every key."""
+        with self._snapshot() as connection:
+            return complete(connection, uniform(text), limit)
+
     @contextmanager
     def _snapshot(self) -> Iterator[sqlite3.Connection]:
         """One state of the file for all statements, whatever a crawl commits meanwhile; SQLite's errors as ours."""
@@ -204,7 +206,7 @@ def _ranked(
     words = [term.text for group in query.groups for term in group]
     asked = Asked(words, ranking)
     names = {one.section: asked.names(one.names) for one in near}
-    weight = _weights(connection, asked.tokens.union(*(name.tokens for some in names.values() for name in some)))
+    weight = weights(connection, asked.tokens.union(*(name.tokens for some in names.values() for name in some)))
     texts = dict(connection.execute(_TEXTS, (json.dumps(list(names)),)).fetchall())
     scores = {one.section: one.score / top for one in candidates}
     for one in near:
@@ -212,13 +214,6 @@ def _ranked(
         scores[one.section] += asked.bonus(names[one.section], weight) + asked.exactness(plain(text), weight)
     seen = [_Seen(scores[one.section], one) for one in candidates]
     return sorted(seen, key=lambda one: (-one.score, one.candidate.section))
-
-
-def _weights(connection: sqlite3.Connection, words: Iterable[str]) -> dict[str, float]:
-    """The inverse document frequency of words, by the formula of Lucene's BM25; what is not counted is rare."""
-    (sections,) = connection.execute("SELECT coalesce(max(id), 0) FROM sections").fetchone()
-    held = dict(connection.execute(_WEIGHED, (json.dumps(list(words)),)).fetchall())
-    return {word: math.log1p(max(0, sections - held.get(word, 1)) / (held.get(word, 1) + 0.5)) for word in words}
 
 
 def _by_page(seen: Sequence[_Seen]) -> list[list[_Seen]]:
@@ -247,8 +242,8 @@ def _page(pages: list[list[_Seen]], limit: int, number: int, sort: Sort) -> tupl
     several = len({sections[0].candidate.site for sections in pages}) > 1
     shown: list[list[_Seen]] = []
     for _ in range(number):
-        shown, over = [], []
-        count = Counter[str]()
+        over: list[list[_Seen]] = []
+        shown, count = [], Counter[str]()
         for sections in pages:
             site = sections[0].candidate.site
             count[site] += 1
@@ -270,7 +265,7 @@ def _hits(
         yield Hit(
             rank=rank,
             url=url,
-            href=f"{url}#{quote(anchor, safe=_FRAGMENT)}" if anchor else url,
+            href=best.candidate.href,
             title=title,
             heading=plain(heading or ""),
             snippet=plain(snippet or "").strip(),

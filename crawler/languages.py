@@ -43,6 +43,7 @@ _CHARACTER: Final = f"[{_BASES}][{_MARKS}]*"
 
 # Letters and digits as wide as a Chinese character, kana half as wide, ligatures.
 _WIDTHS: Final = "\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff65-\uff9f\ufb00-\ufb06"
+_DIACRITICS: Final = re.compile("[\u0300-\u0331]")  # those that unicode61 takes away
 _OTHER_WIDTHS: Final = re.compile(f"[{_WIDTHS}]+")
 _UNEVEN: Final = re.compile(f"[\u0300-\u036f\u1100-\u11ff\u3099\u309a{_WIDTHS}]")  # marks apart, Hangul in parts
 
@@ -205,6 +206,17 @@ def _parted(run: re.Match[str]) -> str:
 def plain(text: str) -> str:
     """What was spaced, as it was before."""
     return text.replace(BREAK, "")
+
+
+def folded(word: str) -> str:
+    """The word as FTS5's unicode61 with `remove_diacritics 2` has it: small, and Latin letters without diacritics."""
+    word = word.lower().replace("ς", "σ")
+    return word if word.isascii() else _DIACRITICS.sub("", "".join(map(_bare, word)))
+
+
+def _bare(letter: str) -> str:
+    base = normalize("NFD", letter)[0]
+    return base if base.isascii() else letter
 
 
 def is_word(token: str) -> bool:

@@ -97,7 +97,7 @@ def forms(term: Term, languages: Iterable[str]) -> str:
     if term.kind == "prefix":
         return f"{quoted(spaced(term.text))} *"
     itself = quoted(spaced(term.text))
-    if term.kind == "phrase" or not term.text.isalpha():
+    if term.kind == "phrase" or (term.text.isascii() and not term.text.isalpha()):
         return itself
     stems = dict.fromkeys(stem(term.text, language) for language in languages)
     return any_of([itself, *(quoted(one) for one in stems if one != term.text.lower())])

@@ -172,7 +172,7 @@ def crawl(
             resumed=resumed,
             interrupted=stop.count > 0,
         )
-        if not after.queued and not report.interrupted:
+        if not report.interrupted:
             report = _finish(ring, stop, report)
             after = store.totals(config.seeds)  # pages that were not reached again are gone now
             report = replace(
@@ -264,7 +264,7 @@ def _finish(ring: Ring, stop: "_Stop", report: Report) -> Report:
         if stop.count:
             ring.store.interrupt()
 
-    thread = _thread("finish", 1, lambda ring: ring.store.finish(report.as_dict()), ring)
+    thread = _thread("finish", 1, lambda ring: ring.store.finish(report.as_dict(), complete=not report.queued), ring)
     _start(thread)
     _join([thread], stop, tick)
     if stop.count:

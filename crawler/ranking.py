@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from crawler.languages import folded
+
 _TOKEN: Final = re.compile(r"(?:[^\W_]|(?<=\d)[._](?=\d))+")  # of 3_8_1 and 3.8.1 one word
 _NUMBERING: Final = re.compile(r"(?:[A-Z]\.)?(?:\d+\.)+\d*\s+|\d+\s+")  # of 5.1. Indexes
 _ENDING: Final = re.compile(r"(?:ies|es|s|ing|ed)$")
@@ -129,8 +131,8 @@ class Asked:
 
 @lru_cache(maxsize=4096)
 def tokens(text: str) -> frozenset[str]:
-    """The distinct words of a name, in lower case; `foo_bar` and `foo.bar` are two, a version number is one."""
-    return frozenset(token.replace("_", ".") for token in _TOKEN.findall(text.lower()))
+    """The distinct words of a name, folded; `foo_bar` and `foo.bar` are two, a version number is one."""
+    return frozenset(token.replace("_", ".") for token in _TOKEN.findall(folded(text)))
 
 
 @lru_cache(maxsize=4096)

@@ -9,7 +9,7 @@ import crawler
 LAYERS = [
     ["__init__"],  # the version; what else it names is loaded on first use
     ["errors", "urls", "addresses", "charset", "fingerprint", "languages", "reasons", "pace", "proxy", "framing"],
-    ["resolver", "credentials", "sections", "directives", "shapes", "elements", "tree", "results", "spelling"],
+    ["resolver", "credentials", "sections", "directives", "shapes", "elements", "tree", "results", "vocabulary"],
     ["transport"],
     ["adapter", "wall", "sitemap"],
     ["fields", "robots", "page", "fetch", "query", "judgements"],
@@ -19,9 +19,9 @@ LAYERS = [
     ["access", "outlinks", "store.schema", "store.sql"],
     ["store.rows", "store.hosts"],
     ["store.sqlite", "store.salvage", "frontier", "candidates", "story", "census"],
-    ["report", "permit", "changes", "doctor", "hits"],
-    ["visit", "evaluation"],
-    ["pipeline", "remedy"],
+    ["report", "permit", "changes", "doctor", "typeahead"],
+    ["visit", "hits"],
+    ["pipeline", "remedy", "evaluation"],
     ["revisit", "plan"],
     ["console"],
     ["cards", "views"],

@@ -317,6 +317,17 @@ def test_a_crawl_ends_by_itself_however_often_it_runs(site: Site, tmp_path: Path
         assert report.queued == 0
 
 
+def test_a_crawl_that_stops_at_its_limit_knows_what_links_call_its_pages(site: Site, db: Path, run: Run) -> None:
+    """What is worked out at the end of a crawl is worked out when a limit ends a run, and the crawl goes on later."""
+    site.raw("/", b"<h1>Home</h1><a href=/a>ranking trick</a> <a href=/b>other</a>", **{"Content-Type": "text/html"})
+    site.page("/a")
+    site.page("/b")
+    assert run(max_pages=2, threads=1).queued == 1
+    assert site.url("/a") in [hit.url for hit in search("ranking trick", db=db).results]
+    assert rows(db, "SELECT finished_at FROM crawls") == [None]
+    assert run().resumed
+
+
 def test_max_pages_is_never_exceeded_and_the_rest_stays_queued(site: Site, db: Path, run: Run) -> None:
     """A run indexes at most so many pages; the next run goes on."""
     web(site, pages=30, links=4, seed=5)

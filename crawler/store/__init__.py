@@ -180,8 +180,8 @@ class Store(Protocol):
     def queued(self, held: Iterable[int], full: Iterable[str], room: int, per_host: int) -> list[Queued]:
         """URLs that wait, breadth first, but for those held already and those of hosts that hold their share."""
 
-    def finish(self, report: dict[str, Any]) -> None:
-        """Ends the crawl: what can only be said of the whole is worked out, and the crawl is marked finished."""
+    def finish(self, report: dict[str, Any], *, complete: bool) -> None:
+        """Ends a run: what can only be said of the whole is worked out; a complete crawl is marked finished."""
 
     def interrupt(self) -> None:
         """Ends a call that is under way in another thread; it raises, and what it did is undone."""

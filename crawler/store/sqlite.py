@@ -238,14 +238,15 @@ class SqliteStore:
         with self._transaction() as run:
             return [Queued(*row) for row in msgspec.json.decode(run(sql.WAITING, values).fetchone()[0])]
 
-    def finish(self, report: dict[str, Any]) -> None:
-        """Ends the crawl: gives sections the texts of the links that point to them, counts words, notes the report.
+    def finish(self, report: dict[str, Any], *, complete: bool = True) -> None:
+        """Ends a run: gives sections the texts of the links that point to them, counts words, notes the report.
 
-        After a fresh crawl without failures, pages that were not reached again leave the index here.
+        The crawl is over if it is `complete`: then after a fresh one without failures, pages that were not reached
+        again leave the index here.
         """
         with self._transaction() as run:
             # What failed for a passing reason may have led to them: then they stay until a crawl that knows.
-            unreached = [row[0] for row in run(sql.UNREACHED)]
+            unreached = [row[0] for row in run(sql.UNREACHED)] if complete else []
             if unreached:
                 self._hand_over(run, unreached)
                 for table, key in (*sql.OF_A_PAGE, ("links", "source"), ("versions", "page")):
@@ -262,10 +263,11 @@ class SqliteStore:
             if run(WORTH_COUNTING, {"came": self._sections}).fetchone()[0]:
                 for statement in COUNT_WORDS:
                     run(statement)
-            run(
-                "UPDATE crawls SET finished_at = ?, report = ? WHERE id = ?",
-                (_now(), json.dumps(report), self._crawl),
-            )
+            if complete:
+                run(
+                    "UPDATE crawls SET finished_at = ?, report = ? WHERE id = ?",
+                    (_now(), json.dumps(report), self._crawl),
+                )
         with self._transaction() as run:
             for index in ("sections_fts", "words_fts"):
                 run(f"INSERT INTO {index}({index}, rank) VALUES ('merge', 500)")

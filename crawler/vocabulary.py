@@ -1,14 +1,16 @@
-"""What a person may have meant: the nearest word of the index, and the words that begin as theirs does.
+"""The words of an index: how much each tells, what a slip of one was meant to be, and how a beginning goes on.
 
 The words are those of the table `words`, as the index has them: in lower case, Latin letters without diacritics.
 """
 
 import json
-import re
+import math
 import sqlite3
 from collections.abc import Iterable
 from typing import Final
-from unicodedata import category, normalize
+from unicodedata import category
+
+from crawler.languages import folded
 
 _SHORTEST: Final = 3  # letters of a word that may hold one slip; a shorter one could be anything
 _SHORTEST_FOR_TWO: Final = 7
@@ -17,7 +19,6 @@ _FREQUENT: Final = 20_000  # words that two slips may lead to: among more of the
 _PAIRS: Final = 2  # of words that one is taken apart to, and that are looked for side by side
 _MANY: Final = 5_000  # words; fewer are sorted in a moment
 
-_MARKS: Final = re.compile("[\u0300-\u0331]")
 _LAST: Final = "\U0010ffff"  # sorts behind every letter
 
 _SECTIONS: Final = "SELECT word, sections FROM json_each(?) CROSS JOIN words ON word = value"
@@ -30,6 +31,14 @@ _COUNT: Final = "SELECT count(*) FROM (SELECT 1 FROM words WHERE word >= ? AND w
 _FEW_WORDS: Final = "SELECT word FROM words WHERE word >= ? AND word < ? ORDER BY sections DESC, word LIMIT ?"
 # The signs keep SQLite from the order of the words: where many begin so, the first are soon met among the frequent.
 _MANY_WORDS: Final = "SELECT word FROM words WHERE +word >= ? AND +word < ? ORDER BY sections DESC, word LIMIT ?"
+
+
+def weights(connection: sqlite3.Connection, words: Iterable[str]) -> dict[str, float]:
+    """How much each word tells: its inverse document frequency as in Lucene's BM25; what is not counted is rare."""
+    words = list(words)
+    (sections,) = connection.execute("SELECT coalesce(max(id), 0) FROM sections").fetchone()
+    known = _known(connection, words)
+    return {word: math.log1p(max(0, sections - known.get(word, 1)) / (known.get(word, 1) + 0.5)) for word in words}
 
 
 def suggest(connection: sqlite3.Connection, word: str) -> str | None:
@@ -64,17 +73,6 @@ def completions(connection: sqlite3.Connection, prefix: str, limit: int) -> list
     (count,) = connection.execute(_COUNT, (*between, _MANY)).fetchone()
     statement = _FEW_WORDS if count < _MANY else _MANY_WORDS
     return [word for (word,) in connection.execute(statement, (*between, limit))]
-
-
-def folded(word: str) -> str:
-    """The word as FTS5's unicode61 with `remove_diacritics 2` has it: small, and Latin letters without diacritics."""
-    word = word.lower().replace("ς", "σ")
-    return word if word.isascii() else _MARKS.sub("", "".join(map(_bare, word)))
-
-
-def _bare(letter: str) -> str:
-    base = normalize("NFD", letter)[0]
-    return base if base.isascii() else letter
 
 
 def _is_letter(letter: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.spelling import completions, folded, suggest
+from crawler.vocabulary import completions, folded, suggest
 
 WORDS = {  # as an index has them, with the number of sections
     "database": 900, "databases": 300, "data": 800, "base": 500, "full": 100, "text": 700, "search": 400, "window": 50,

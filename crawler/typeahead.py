@@ -1,0 +1,73 @@
+"""What a query that is still being typed may become, for interfaces that answer at every key.
+
+The last word is taken for the beginning of one. Only names are looked through, of the sections nearest to the seeds: an
+answer is wanted before the next key, and the search that follows finds the rest.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from crawler.candidates import Candidate, Finder
+from crawler.languages import plain
+from crawler.matches import NAME_COLUMNS, Sought, any_of, quoted, wanted
+from crawler.query import parse_query
+from crawler.ranking import Asked, Ranking
+from crawler.vocabulary import completions, weights
+
+_ROWS: Final = 60  # sections that are looked at
+_WORDS: Final = 8  # that the last one may become
+_LIKELY: Final = 3  # of them, whose names are compared
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A section that what is typed may be the name of."""
+
+    href: str
+    title: str
+    heading: str
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a query may become, and where that leads."""
+
+    queries: tuple[str, ...]
+    """The query with its last word complete, the most frequent word first."""
+    places: tuple[Place, ...]
+
+
+def complete(connection: sqlite3.Connection, text: str, limit: int) -> Completion:
+    """Completes the last word of a text, and finds what it may be the name of. None for a text without a last word."""
+    before, _, last = text.rstrip("*").rpartition(" ")
+    ends = completions(connection, last, min(limit, _WORDS))
+    queries = tuple(f"{before} {word}".strip() for word in ends)
+    sought = wanted(parse_query(before), ())
+    words = [*sought.required, *sought.words]
+    if ends:
+        words.append(Sought(last, any_of([f"{quoted(last)} *", *map(quoted, ends)])))
+    if not words:
+        return Completion(queries, ())
+    finder = Finder(connection, sought._replace(words=tuple(words), required=()))
+    near = finder.first(f"{NAME_COLUMNS} : {finder.wanted.every}", _ROWS)
+    return Completion(queries, tuple(_places(connection, near, queries[:_LIKELY] or (text,), limit)))
+
+
+def _places(
+    connection: sqlite3.Connection, near: Sequence[Candidate], queries: Sequence[str], limit: int
+) -> Iterator[Place]:
+    """The best section of each page, by how nearly it is called what the query may become."""
+    ranking = Ranking()
+    best: dict[int, tuple[float, Candidate]] = {}
+    for query in queries:
+        asked = Asked(query.split(), ranking)
+        names = {one.section: asked.names(one.names) for one in near}
+        weight = weights(connection, asked.tokens.union(*(name.tokens for some in names.values() for name in some)))
+        for one in near:
+            worth = asked.bonus(names[one.section], weight)
+            if one.group not in best or worth > best[one.group][0]:
+                best[one.group] = worth, one
+    for _, one in sorted(best.values(), key=lambda pair: (-pair[0], pair[1].section))[:limit]:
+        yield Place(one.href, plain(one.names.title), plain(one.names.heading))
