@@ -109,7 +109,7 @@ def _parts(term: Term) -> list[str]:
         return []
     characters = spaced(term.text).strip(_SOFT).split(_SOFT)
     if len(characters) > 2:
-        return ["".join(pair) for pair in itertools.pairwise(characters)][:_MOST_PAIRS]
+        return [spaced("".join(pair)) for pair in itertools.pairwise(characters)][:_MOST_PAIRS]
     parts = _PARTS.findall(term.text)
     return parts if 1 < len(parts) <= _MOST_PARTS else []
 

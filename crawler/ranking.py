@@ -13,7 +13,7 @@ from crawler.languages import folded
 
 _TOKEN: Final = re.compile(r"(?:[^\W_]|(?<=\d)[._](?=\d))+")  # of 3_8_1 and 3.8.1 one word
 _NUMBERING: Final = re.compile(r"(?:[A-Z]\.)?(?:\d+\.)+\d*\s+|\d+\s+")  # of 5.1. Indexes
-_ENDING: Final = re.compile(r"(?:ies|es|s|ing|ed)$")
+_ENDING: Final = re.compile(r"(?:ies|ing|ed|es|[sey])$")
 _LONGEST_NAME: Final = 20  # words; what is longer is a sentence
 _MOST_NAMES: Final = 200  # of a section that are looked at
 

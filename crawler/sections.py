@@ -315,9 +315,14 @@ def _best(ids: Sequence[str], heading: str) -> str:
     """The fragment to open a section at: a name that a person gave it lasts longer than one made from its heading."""
     names = [name for name in ids if name]
     if len(names) > 1:
-        slug = _NO_WORD.sub("", heading).lower()
-        names.sort(key=lambda name: not _is_given(name) or _NO_WORD.sub("", name).lower() == slug)
+        slug = _letters(heading)
+        names.sort(key=lambda name: not _is_given(name) or _letters(name) == slug)
     return names[0] if names else ""
+
+
+def _letters(text: str) -> str:
+    """What a heading and the name that a program made of it have in common: no numbering, no signs, no capitals."""
+    return _NO_WORD.sub("", text).lower().lstrip("0123456789")
 
 
 def words_of(text: str) -> str:

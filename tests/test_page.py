@@ -195,8 +195,8 @@ class TestSections:
 
     def test_a_given_name_is_a_better_anchor_than_one_made_from_the_heading(self) -> None:
         """Slugs change with their headings, and numbers with every edition; all of them stay known."""
-        html = "<h1>T</h1><a name=ccw></a><h2 id=the_ccw_j_function><a id=index-4></a>The ccw(J) Function</h2>x"
-        found = section(html, "The ccw(J) Function")
+        html = "<h1>T</h1><a name=ccw></a><h2 id=the_ccw_j_function><a id=index-4></a>3.1. The ccw(J) Function</h2>x"
+        found = section(html, "3.1. The ccw(J) Function")
         assert (found.anchor, sorted(found.ids)) == ("ccw", ["ccw", "index-4", "the_ccw_j_function"])
 
     def test_the_page_s_own_heading_opens_the_page(self) -> None:
