@@ -16,11 +16,12 @@ from crawler.matches import NAME_COLUMNS, Wanted, any_of
 from crawler.ranking import Names
 
 _ROWS: Final = 1_500  # that are ranked at a time, at least
-_ROWS_A_CANDIDATE: Final = 10
+_ROWS_A_CANDIDATE: Final = 15
 _COMMON: Final = 20_000  # rows; a word of more is left out where there are rarer ones
 _MOST_EXPRESSIONS: Final = 24  # of a long query, the rarest
 _TITLED_PAGES: Final = 200  # that bear the query as their title
 _FRAGMENT: Final = "!$&'()*+,;=:@/?-._~%"  # what a fragment may hold as it is (RFC 3986 §3.5), and % of what is encoded
+_COUNTED: Final = 500  # rows; of more the pages are estimated
 _NO_LAST: Final = 1 << 62
 
 Row = tuple[int, float]  # section, bm25 score
@@ -146,15 +147,16 @@ class Finder:
             # names decide, among the rows nearest to the seeds.
             every = self.wanted.every
             for match in (f"{NAME_COLUMNS} : {every}", every, held[0]):
-                yield from self._first(match, 2 * limit)
+                yield from self._first(match, limit)
             return
         telling = telling[:_MOST_EXPRESSIONS]
         if not telling:
             return
-        # To find words side by side costs as much as the rarest of them has rows.
-        if self.wanted.whole and counts[telling[0]] <= self._rows and self._count(self.wanted.whole, 1):
-            telling.insert(0, self.wanted.whole)
-            counts[self.wanted.whole] = 0
+        # To find words side by side takes a look at all rows of the rarest, and costs bm25 as much again.
+        if self.wanted.whole and len(telling) == len(held) and counts[held[0]] <= self._rows:
+            counts[self.wanted.whole] = self._count(self.wanted.whole, self._rows)
+            if counts[self.wanted.whole]:
+                telling.insert(0, self.wanted.whole)
         sums = accumulate(counts[one] for one in telling)
         rare = [one for one, rows in zip(telling, sums, strict=True) if rows <= self._rows]
         match = any_of(telling)
@@ -199,7 +201,7 @@ class Finder:
 
     def total(self) -> tuple[int, bool]:
         """How many pages match, and whether that is an estimate, from those nearest to the seeds."""
-        match = self.wanted.any
+        match, self._rows = self.wanted.any, _COUNTED
         last = self._last("sections_fts", match)
         values = self._values | {"match": match, "last": last}
         filters = {"filter": self._filter("sections_fts"), "called_filter": self._filter("called_fts")}

@@ -25,8 +25,8 @@ from crawler.store.schema import connect_reader, failure
 from crawler.typeahead import Completion, complete
 from crawler.vocabulary import suggest, weights
 
-_CANDIDATES: Final = 150  # sections of each kind that are looked at, before they are grouped by page
-_RERANKED: Final = 60  # of the best, by what they are called and how exactly they match
+_CANDIDATES: Final = 100  # sections of each kind that are looked at, before they are grouped by page
+_RERANKED: Final = 50  # of the best, by what they are called and how exactly they match
 _LONGEST_TEXT: Final = 20_000  # characters of a section in which exact words are looked for
 _NEARLY: Final = 0.95  # of the best score of pages that are alike; above it the one that stands for them is shown
 _SNIPPET_WORDS: Final = 28

@@ -47,7 +47,8 @@ def complete(connection: sqlite3.Connection, text: str, limit: int) -> Completio
     sought = wanted(parse_query(before), ())
     words = [*sought.required, *sought.words]
     if ends:
-        words.append(Sought(last, any_of([f"{quoted(last)} *", *map(quoted, ends)])))
+        # Not a prefix for full text, which for a letter would go through a twentieth of all words.
+        words.append(Sought(last, any_of(list(map(quoted, ends)))))
     if not words:
         return Completion(queries, ())
     finder = Finder(connection, sought._replace(words=tuple(words), required=()))
