@@ -82,6 +82,7 @@ _NO_LANGUAGE: Final = frozenset({"und", "mul", "mis", "zxx"})  # ISO 639-2: not 
 _SAMPLE: Final = 2_000  # characters, from the beginning and from the middle, that a language is guessed from
 _ENOUGH: Final = 3  # different function words, at least
 _SHARE: Final = 0.06  # of the words, at least
+_ENGLISH: Final = 12  # times "the"; a text of another language that quotes English has it less often
 _MARGIN: Final = 1.2  # times what speaks for any other language
 
 # Scripts that tell a language by themselves; the first that a good part of the letters are of.
@@ -149,7 +150,9 @@ def guess(text: str) -> str:
     """
     middle = max(_SAMPLE, len(text) // 2)
     sample = f"{text[:_SAMPLE]} {text[middle : middle + _SAMPLE]}".lower()
-    if re.search(_OF_A_SCRIPT, sample):
+    if sample.count(" the ") >= _ENGLISH:  # as most texts are
+        return "en"
+    if not sample.isascii() and re.search(_OF_A_SCRIPT, sample):
         letters = sum(map(str.isalpha, sample))
         for lang, script in _SCRIPTS.items():
             found = len(re.findall(f"[{script}]", sample))
@@ -243,12 +246,12 @@ def stems(text: str, lang: str) -> str:
     pieces = set(text.lower().split())
     if len(known) > _REMEMBERED:
         known.clear()
-    for piece in pieces:  # what stands between spaces: to look for words in what is new only takes a third of the time
-        if piece not in known:
-            words = _WORD.findall(piece)
-            # Of a short word of Hindi nothing but a consonant may be left, which says nothing.
-            known[piece] = tuple(one for one in {*stemmer.stemWords(words)}.difference(words) if len(one) > 1)
-    return " ".join(sorted({one for piece in pieces for one in known[piece]}))
+    # What stands between spaces: to look for words in what is new only takes a third of the time.
+    for piece in pieces.difference(known):
+        words = _WORD.findall(piece)
+        # Of a short word of Hindi nothing but a consonant may be left, which says nothing.
+        known[piece] = tuple(one for one in {*stemmer.stemWords(words)}.difference(words) if len(one) > 1)
+    return " ".join(sorted(set[str]().union(*map(known.__getitem__, pieces))))
 
 
 def _stemmer(lang: str) -> Any:

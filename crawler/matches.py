@@ -4,7 +4,6 @@ MATCH is a language of its own, in which `C++`, `don't` or `a-b` are syntax erro
 on but words, each in quotes, joined by operators of ours (https://sqlite.org/fts5.html#full_text_query_syntax).
 """
 
-import itertools
 import re
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
@@ -16,7 +15,12 @@ NAME_COLUMNS: Final = "{title heading ids terms}"  # a column filter: where sect
 
 _PARTS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 _MOST_PARTS: Final = 8  # of an identifier; what has more is no name
-_MOST_PAIRS: Final = 24  # of characters, of a word in a script without spaces
+# Of words that are written without spaces, pieces of so many characters: two Chinese or Japanese ones are mostly a word,
+# four Thai or Khmer letters hardly a syllable.
+_OF_A_WORD: Final = 2
+_OF_A_SYLLABLE: Final = 4
+_CJK: Final = "\u2e80"  # where the former begin in Unicode; the latter stand before
+_MOST_PIECES: Final = 24
 _LONGEST_WHOLE: Final = 16  # words; more of them stand side by side nowhere
 _SOFT: Final = "\u200b"  # parts the characters of such a word
 
@@ -104,12 +108,14 @@ def forms(term: Term, languages: Iterable[str]) -> str:
 
 
 def _parts(term: Term) -> list[str]:
-    """Of an identifier its parts: bounded_queue, getUserName; of a word without spaces its pairs of characters."""
+    """Of an identifier its parts: bounded_queue, getUserName; of words without spaces between them its pieces."""
     if term.kind != "word":
         return []
     characters = spaced(term.text).strip(_SOFT).split(_SOFT)
-    if len(characters) > 2:
-        return [spaced("".join(pair)) for pair in itertools.pairwise(characters)][:_MOST_PAIRS]
+    size = _OF_A_WORD if characters[0] >= _CJK else _OF_A_SYLLABLE
+    if len(characters) > size:
+        places = range(min(len(characters) - size + 1, _MOST_PIECES))
+        return [spaced("".join(characters[place : place + size])) for place in places]
     parts = _PARTS.findall(term.text)
     return parts if 1 < len(parts) <= _MOST_PARTS else []
 
