@@ -7,7 +7,7 @@ beyond the budget the rows nearest to the seeds count, and sections that have th
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
@@ -21,7 +21,8 @@ _COMMON: Final = 20_000  # rows; a word of more is left out where there are rare
 _MOST_EXPRESSIONS: Final = 24  # of a long query, the rarest
 _TITLED_PAGES: Final = 200  # that bear the query as their title
 _FRAGMENT: Final = "!$&'()*+,;=:@/?-._~%"  # what a fragment may hold as it is (RFC 3986 §3.5), and % of what is encoded
-_COUNTED: Final = 500  # rows; of more the pages are estimated
+_COUNTED: Final = 2_000  # rows whose pages are counted; of more they are estimated
+_SAMPLE: Final = 500  # rows that an estimate is made from
 _NO_LAST: Final = 1 << 62
 
 Row = tuple[int, float]  # section, bm25 score
@@ -71,7 +72,7 @@ SELECT sections.id FROM pages CROSS JOIN sections ON sections.page = pages.id AN
 WHERE pages.title = :text COLLATE NOCASE AND {condition} LIMIT :most
 """
 _PAGES: Final = """
-SELECT count(DISTINCT page), count(*) FROM sections WHERE id IN (
+SELECT count(DISTINCT page) FROM sections WHERE id IN (
     SELECT rowid FROM sections_fts WHERE sections_fts MATCH :match AND rowid <= :last {filter}
     UNION ALL SELECT rowid FROM called_fts WHERE called_fts MATCH :match AND rowid <= :last {called_filter})
 """
@@ -125,11 +126,18 @@ class Finder:
         `text` is the query as it was typed, `links` the weight of what links call a section.
         """
         self._rows = max(_ROWS, limit * _ROWS_A_CANDIDATE)
-        match = self.wanted.any
+        counts = {one: self._count(one, _COMMON) for one in self.wanted.some}
+        held = sorted(filter(counts.get, counts), key=lambda one: counts[one])
+        telling = [one for one in held if counts[one] < _COMMON][:_MOST_EXPRESSIONS]
+        # To find words side by side takes a look at all rows of the rarest, and costs bm25 as much again.
+        if self.wanted.whole and len(telling) == len(held) > 0 and counts[held[0]] <= self._rows:
+            counts[self.wanted.whole] = self._count(self.wanted.whole, self._rows)
+            telling = [self.wanted.whole] * bool(counts[self.wanted.whole]) + telling
         scores: dict[int, float] = {}
-        for section, score in self._own(limit):
+        for section, score in self._own(telling, counts, limit) if telling else self._common(held, limit):
             scores[section] = max(score, scores.get(section, 0.0))
-        for section, score in self._ranked("called_fts", match, limit) if links else ():
+        match = any_of(telling) if telling or not held else self.wanted.every
+        for section, score in self._ranked("called_fts", match or self.wanted.any, limit) if links else ():
             scores[section] = scores.get(section, 0.0) + links * score
         condition = self._condition or "true"
         values = self._values | {"text": text, "most": _TITLED_PAGES}
@@ -137,26 +145,8 @@ class Finder:
             scores.setdefault(section, 0.0)
         return self._described(scores)
 
-    def _own(self, limit: int) -> Iterator[Row]:
+    def _own(self, telling: Sequence[str], counts: Mapping[str, int], limit: int) -> Iterator[Row]:
         """What matches by the words of the sections themselves."""
-        counts = {one: self._count(one, _COMMON) for one in self.wanted.some}
-        held = sorted(filter(counts.get, counts), key=lambda one: counts[one])
-        telling = [one for one in held if counts[one] < _COMMON]
-        if held and not telling:
-            # bm25 counts all rows of every word, whatever the budget, and has next to nothing to say of such words:
-            # names decide, among the rows nearest to the seeds.
-            every = self.wanted.every
-            for match in (f"{NAME_COLUMNS} : {every}", every, held[0]):
-                yield from self._first(match, limit)
-            return
-        telling = telling[:_MOST_EXPRESSIONS]
-        if not telling:
-            return
-        # To find words side by side takes a look at all rows of the rarest, and costs bm25 as much again.
-        if self.wanted.whole and len(telling) == len(held) and counts[held[0]] <= self._rows:
-            counts[self.wanted.whole] = self._count(self.wanted.whole, self._rows)
-            if counts[self.wanted.whole]:
-                telling.insert(0, self.wanted.whole)
         sums = accumulate(counts[one] for one in telling)
         rare = [one for one, rows in zip(telling, sums, strict=True) if rows <= self._rows]
         match = any_of(telling)
@@ -168,6 +158,15 @@ class Finder:
             yield from self._ranked("sections_fts", match, limit)
             yield from self._ranked("sections_fts", f"{NAME_COLUMNS} : {match}", limit)
 
+    def _common(self, held: Sequence[str], limit: int) -> Iterator[Row]:
+        """Where all words are common, names decide, among the rows nearest to the seeds.
+
+        bm25 counts all rows of every word, whatever the budget, and has next to nothing to say of such words.
+        """
+        every = self.wanted.every
+        for match in (f"{NAME_COLUMNS} : {every}", every, *held[:1]) if held else ():
+            yield from self._first(match, limit)
+
     def first(self, match: str, rows: int) -> list[Candidate]:
         """The first candidates that match, unranked: those nearest to the seeds."""
         return self._described(dict(self._first(match, rows)))
@@ -178,12 +177,12 @@ class Finder:
 
     def _ranked(self, table: str, match: str, limit: int) -> list[Row]:
         filtered = self._filter(table)
-        values = self._values | {"match": match, "limit": limit, "last": self._last(table, match)}
+        values = self._values | {"match": match, "limit": limit, "last": self._last(table, match, self._rows)}
         return self._connection.execute(_RANKED.format(table=table, filter=filtered), values).fetchall()
 
-    def _last(self, table: str, match: str) -> int:
-        """The row up to which there are as many matches as may be ranked."""
-        values = self._values | {"match": match, "rows": self._rows}
+    def _last(self, table: str, match: str, rows: int) -> int:
+        """The row up to which there are so many matches."""
+        values = self._values | {"match": match, "rows": rows}
         row = self._connection.execute(_LAST.format(table=table, filter=self._filter(table)), values).fetchone()
         return int(row[0]) if row else _NO_LAST
 
@@ -201,12 +200,13 @@ class Finder:
 
     def total(self) -> tuple[int, bool]:
         """How many pages match, and whether that is an estimate, from those nearest to the seeds."""
-        match, self._rows = self.wanted.any, _COUNTED
-        last = self._last("sections_fts", match)
+        match = self.wanted.any
+        is_estimate = self._last("sections_fts", match, _COUNTED) != _NO_LAST
+        last = self._last("sections_fts", match, _SAMPLE) if is_estimate else _NO_LAST
         values = self._values | {"match": match, "last": last}
         filters = {"filter": self._filter("sections_fts"), "called_filter": self._filter("called_fts")}
-        pages, rows = self._connection.execute(_PAGES.format(**filters), values).fetchone()
-        if last == _NO_LAST or not rows:
+        (pages,) = self._connection.execute(_PAGES.format(**filters), values).fetchone()
+        if not is_estimate:
             return int(pages), False
         (end,) = self._connection.execute("SELECT max(id) FROM sections").fetchone()
         return round(pages * end / last), True

@@ -115,6 +115,7 @@ class Index:
             shown, more = _page(_by_page(seen), limit, page, sort)
             hits = tuple(_hits(connection, shown, sought, (page - 1) * limit + 1))
             total, is_estimate = found.finder.total() if hits else (0, False)
+            total = max(total, hits[-1].rank if hits else 0)
             unknown, suggestion = _unknown(connection, found.finder, sought, query)
         return Results(
             query=query,

@@ -15,8 +15,8 @@ NAME_COLUMNS: Final = "{title heading ids terms}"  # a column filter: where sect
 
 _PARTS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 _MOST_PARTS: Final = 8  # of an identifier; what has more is no name
-# Of words that are written without spaces, pieces of so many characters: two Chinese or Japanese ones are mostly a word,
-# four Thai or Khmer letters hardly a syllable.
+# Of words that are written without spaces, pieces of so many characters: two Chinese or Japanese ones are mostly a
+# word, four Thai or Khmer letters hardly a syllable.
 _OF_A_WORD: Final = 2
 _OF_A_SYLLABLE: Final = 4
 _CJK: Final = "\u2e80"  # where the former begin in Unicode; the latter stand before

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from crawler.candidates import Candidate, Finder
-from crawler.languages import plain
+from crawler.languages import folded, plain
 from crawler.matches import NAME_COLUMNS, Sought, any_of, quoted, wanted
 from crawler.query import parse_query
 from crawler.ranking import Asked, Ranking
@@ -42,12 +42,13 @@ class Completion:
 def complete(connection: sqlite3.Connection, text: str, limit: int) -> Completion:
     """Completes the last word of a text, and finds what it may be the name of. None for a text without a last word."""
     before, _, last = text.rstrip("*").rpartition(" ")
-    ends = completions(connection, last, min(limit, _WORDS))
+    typed = folded(before).split()
+    ends = [word for word in completions(connection, last, min(limit, _WORDS)) if word not in typed]
     queries = tuple(f"{before} {word}".strip() for word in ends)
     sought = wanted(parse_query(before), ())
     words = [*sought.required, *sought.words]
     if ends:
-        # Not a prefix for full text, which for a letter would go through a twentieth of all words.
+        # Words, and no prefix: full text would go through a twentieth of all that there are for a single letter.
         words.append(Sought(last, any_of(list(map(quoted, ends)))))
     if not words:
         return Completion(queries, ())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler import UsageError, search
+from crawler import Index, UsageError, search
 from crawler.page import Page, Section
 from crawler.results import MARK, MARK_END
 from crawler.store import Edge, Outcome
@@ -171,3 +171,128 @@ def test_a_language_is_taken_as_people_write_it(add: Add, db: Path) -> None:
     """In capitals, or with a region."""
     add("http://a.test/1", "One", ("", "One", "zebra"), lang="en")
     assert hrefs(db, "zebra", lang="EN") == hrefs(db, "zebra", lang="en-US") == ["http://a.test/1"]
+
+
+def test_required_words_may_stand_in_different_sections_of_a_page(add: Add, db: Path) -> None:
+    """A page holds what any of its sections holds; one that holds only part is not found."""
+    add("http://h.test/both", "P", ("", "P", "a green zebra"), ("x", "X", "and lions"))
+    add("http://h.test/one", "Q", ("", "Q", "a green zebra and a blue one"))
+    assert [hit.url for hit in search('"green zebra" +lions', db=db).results] == ["http://h.test/both"]
+
+
+def test_an_excluded_word_excludes_the_page(add: Add, db: Path) -> None:
+    """In whichever section it stands, or if only links call the page so."""
+    add("http://h.test/both", "P", ("", "P", "zebra"), ("x", "X", "and lions"))
+    add("http://h.test/one", "Q", ("", "Q", "zebra"))
+    results = search("zebra -lions", db=db)
+    assert ([hit.url for hit in results.results], results.total) == (["http://h.test/one"], 1)
+
+
+def test_what_nothing_satisfies_is_relaxed_and_said(add: Add, db: Path) -> None:
+    """First what no page holds is no longer required, then what no page holds together."""
+    add("http://h.test/a", "A", ("", "A", "green zebra"))
+    add("http://h.test/b", "B", ("", "B", "brown bear"))
+    nowhere = search('"green zebra" "purple cow"', db=db)
+    assert ([hit.url for hit in nowhere.results], nowhere.relaxed) == (["http://h.test/a"], ("purple cow",))
+    apart = search('"green zebra" "brown bear"', db=db)
+    assert {hit.url for hit in apart.results} == {"http://h.test/a", "http://h.test/b"}
+    assert apart.relaxed == ("green zebra", "brown bear")
+    assert search('"green zebra"', db=db).relaxed == ()
+
+
+def test_filters_are_never_relaxed(add: Add, db: Path) -> None:
+    """Nothing from elsewhere is shown, whatever is required."""
+    add("http://a.test/", "A", ("", "A", "green zebra"))
+    assert search('"green zebra" site:b.test', db=db).results == ()
+
+
+def test_a_word_that_no_page_holds_is_named_and_mended(add: Add, db: Path) -> None:
+    """The suggestion is the whole query, with a word of the index in its place."""
+    add("http://h.test/a", "A", ("", "A", "an elephant and a zebra"))
+    add.store.finish({})  # type: ignore[attr-defined]
+    results = search("elephnat zebra", db=db)
+    assert (results.unknown, results.suggestion) == (("elephnat",), "elephant zebra")
+    assert len(results.results) == 1
+    assert search("xqzwv", db=db).suggestion == ""
+    assert search("elephant", db=db).unknown == ()
+
+
+def test_several_sites_are_shown_twice_at_most_and_the_rest_comes_later(add: Add, db: Path) -> None:
+    """No site fills a page of results while others match; nothing is lost, and ranks go on."""
+    for number in range(5):
+        add(f"http://a.test/{number}", "Zebra", ("", f"Zebra {number}", "zebra zebra zebra"))
+    add("http://b.test/", "Other", ("", "Other", "many words and one zebra"))
+    first, second, third, fourth = (search("zebra", db=db, page=number) for number in (1, 2, 3, 4))
+    assert [hit.site for hit in first.results] == ["a.test", "a.test", "b.test"]
+    assert [hit.site for hit in second.results] == ["a.test"] * 2
+    assert [hit.url for page in (first, second, third) for hit in page.results].count("http://b.test/") == 1
+    assert len({hit.url for page in (first, second, third) for hit in page.results}) == 6
+    assert [page.more for page in (first, second, third, fourth)] == [True, True, False, False]
+    assert len(search("zebra site:a.test", db=db).results) == 5
+
+
+def test_pages_of_results_go_on_where_the_one_before_ended(add: Add, db: Path) -> None:
+    """Ten hits in pages of four, each once, ranked from 1 to 10."""
+    for number in range(10):
+        add(f"http://a.test/{number}", f"Page {number}", ("", f"Page {number}", "zebra " * (number + 1)))
+    pages = [search("zebra", db=db, limit=4, page=number).results for number in (1, 2, 3, 4)]
+    assert [len(hits) for hits in pages] == [4, 4, 2, 0]
+    assert [hit.rank for hits in pages for hit in hits] == list(range(1, 11))
+    assert [hit.url for hits in pages for hit in hits] == hrefs(db, "zebra")
+    with pytest.raises(UsageError, match="page is 0"):
+        search("zebra", db=db, page=0)
+
+
+def test_the_newest_first(add: Add, db: Path) -> None:
+    """By when the text of a page was first seen as it is."""
+    for year in (2024, 2026, 2025):
+        add(f"http://a.test/{year}", f"P{year}", ("", "P", "zebra"), at=f"{year}-01-01T00:00:00Z")
+    assert [url[-4:] for url in hrefs(db, "zebra", sort="newest")] == ["2026", "2025", "2024"]
+
+
+def test_the_exact_form_of_a_word_comes_before_another(add: Add, db: Path) -> None:
+    """Whatever the stemmer makes of them."""
+    add("http://h.test/other", "A", ("", "A", "the universe is wide"))
+    add("http://h.test/exact", "B", ("", "B", "a wide university"))
+    assert hrefs(db, "university") == ["http://h.test/exact", "http://h.test/other"]
+
+
+def test_common_words_do_not_make_a_search_slow_or_blind(add: Add, db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the budget of rows, names decide: the page of that name is found behind all the others, and counted."""
+    monkeypatch.setattr("crawler.candidates._COMMON", 50)
+    monkeypatch.setattr("crawler.candidates._COUNTED", 60)
+    monkeypatch.setattr("crawler.candidates._SAMPLE", 20)
+    monkeypatch.setattr("crawler.hits._CANDIDATES", 10)
+    sections = [(f"s{number}", "", "a zebra in the plains") for number in range(2)]
+    for number in range(40):
+        add(f"http://h.test/{number}", f"Page {number}", *sections)
+    add("http://h.test/name", "Animals", ("", "Animals", "x"), ("z", "The zebra", "a zebra"))
+    results = search("zebra", db=db)
+    assert results.results[0].href == "http://h.test/name#z"
+    assert results.is_estimate
+    assert 30 <= results.total <= 50
+    assert search("the zebra", db=db).results[0].href == "http://h.test/name#z"
+
+
+def test_an_index_is_searched_again_and_again(add: Add, db: Path) -> None:
+    """One opening serves many searches, and sees what a crawl commits in between."""
+    add("http://h.test/a", "A", ("", "A", "zebra"))
+    with Index(db) as index:
+        assert index.search("zebra").total == 1
+        add("http://h.test/b", "B", ("", "B", "zebra"))
+        assert index.search("zebra").total == 2
+
+
+def test_a_query_that_is_being_typed(add: Add, db: Path) -> None:
+    """The last word goes on as words of the index do, the most frequent first; places are where names match."""
+    add("http://h.test/a", "Guide", ("", "Guide", "bounded bounded"), ("q", "Bounded queue", "x"))
+    add("http://h.test/b", "Other", ("", "Other", "the bounds of a queue"), ("b", "Bounded box", "bounded"))
+    add.store.finish({})  # type: ignore[attr-defined]
+    with Index(db) as index:
+        assert index.complete("boun").queries[0] == "bounded"
+        typed = index.complete("Bounded qu")
+        assert typed.queries == ("Bounded queue",)
+        assert [place.href for place in typed.places] == ["http://h.test/a#q"]
+        assert index.complete("bounded b").places[0].href == "http://h.test/b#b"
+        assert index.complete("").queries == index.complete("xqz").queries == ()
+        assert len(index.complete("b", limit=1).queries) == 1

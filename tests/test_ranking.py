@@ -11,7 +11,7 @@ RANKING = Ranking()
 def bonus(query: str, names: Names, ranking: Ranking = RANKING, **rare: float) -> float:
     asked = Asked(query.split(), ranking)
     like = asked.names(names)
-    weight = {word: 1.0 for word in asked.tokens.union(*(name.tokens for name in like))} | rare
+    weight = dict.fromkeys(asked.tokens.union(*(name.tokens for name in like)), 1.0) | rare
     return asked.bonus(like, weight)
 
 
