@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, Final, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from crawler.matches import NAME_COLUMNS, Wanted, any_of
 from crawler.ranking import Names
@@ -79,7 +79,8 @@ SELECT count(DISTINCT page) FROM sections WHERE id IN (
 _DESCRIBED: Final = """
 SELECT sections.id, sections.page, pages.url, coalesce(pages.similar_to, pages.id), pages.site, pages.changed_at,
     sections."order", sections.anchor, sections.title, sections.heading, sections.ids, sections.terms,
-    coalesce(called.links, '')
+    coalesce(called.links, ''),
+    (SELECT max("order") FROM sections AS other WHERE other.page = pages.id) + 1
 FROM json_each(:sections) CROSS JOIN sections ON sections.id = json_each.value
 CROSS JOIN pages ON pages.id = sections.page LEFT JOIN called ON called.section = sections.id
 """
@@ -93,6 +94,13 @@ SELECT lang FROM spoken WHERE lang NOT IN ('', 'en')
 def languages(connection: sqlite3.Connection) -> list[str]:
     """The languages of the pages but English, each found by the index from the one before."""
     return [row[0] for row in connection.execute(_LANGUAGES)]
+
+
+def _name(url: str) -> str:
+    """The last part of an address that says something, without an ending: `blob_open` of `/c3ref/blob_open.html`."""
+    parts = [part for part in url.partition("?")[0].split("/")[3:] if part]
+    name = unquote(parts[-1]).rsplit(".", 1)[0] if parts else ""
+    return unquote(parts[-2]) if name == "index" and len(parts) > 1 else name
 
 
 class Finder:
@@ -224,8 +232,8 @@ class Finder:
                 site,
                 changed_at,
                 anchor,
-                Names(title, heading, ids or "", terms or "", links, order == 0),
+                Names(title, heading, ids or "", terms or "", links, order == 0, _name(url), size),
             )
-            for section, page, url, group, site, changed_at, order, anchor, title, heading, ids, terms, links in rows
+            for section, page, url, group, site, changed_at, order, anchor, title, heading, ids, terms, links, size in rows
         ]
         return sorted(found, key=lambda one: (-one.score, one.section))

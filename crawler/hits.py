@@ -7,7 +7,7 @@ import json
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, Self
@@ -28,6 +28,8 @@ from crawler.vocabulary import suggest, weights
 _CANDIDATES: Final = 100  # sections of each kind that are looked at, before they are grouped by page
 _RERANKED: Final = 50  # of the best, by what they are called and how exactly they match
 _LONGEST_TEXT: Final = 20_000  # characters of a section in which exact words are looked for
+_SAME: Final = 160  # characters that two sections begin with that say the same
+_A_LITTLE: Final = 0.001
 _NEARLY: Final = 0.95  # of the best score of pages that are alike; above it the one that stands for them is shown
 _SNIPPET_WORDS: Final = 28
 _MORE_SECTIONS: Final = 3
@@ -211,10 +213,24 @@ def _ranked(
     texts = dict(connection.execute(_TEXTS, (json.dumps(list(names)),)).fetchall())
     scores = {one.section: one.score / top for one in candidates}
     for one in near:
-        text = " ".join((*one.names[:-1], texts[one.section] or ""))
+        text = " ".join((*one.names[:5], texts[one.section] or ""))
         scores[one.section] += asked.bonus(names[one.section], weight) + asked.exactness(plain(text), weight)
+        scores[one.section] -= asked.focus(one.names)
+    _settle(near, texts, scores)
     seen = [_Seen(scores[one.section], one) for one in candidates]
     return sorted(seen, key=lambda one: (-one.score, one.candidate.section))
+
+
+def _settle(near: Sequence[Candidate], texts: Mapping[int, str], scores: dict[int, float]) -> None:
+    """Of sections that say the same, the one on the page with the fewest others comes first: that page is about it."""
+    alike: dict[str, list[Candidate]] = {}
+    for one in near:
+        if len(beginning := texts[one.section][:_SAME]) == _SAME:
+            alike.setdefault(beginning, []).append(one)
+    for same in alike.values():
+        if len(same) > 1:
+            best = max(scores[one.section] for one in same)
+            scores[min(same, key=lambda one: (one.names.sections, one.section)).section] = best + _A_LITTLE
 
 
 def _by_page(seen: Sequence[_Seen]) -> list[list[_Seen]]:

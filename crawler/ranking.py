@@ -4,6 +4,7 @@ Two stages: full text finds the candidates, here they are put in order. What peo
 section that bears the name is what they want; one that only speaks of it comes after.
 """
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -29,6 +30,10 @@ class Ranking(NamedTuple):
     """How much of a name a lead term is: code or bold words that a paragraph begins with."""
     titles: float = 0.5
     """How much of a name the title of its page is to a section that does not open the page."""
+    paths: float = 0.8
+    """How much of a name the last part of an address is."""
+    focus: float = 0.02
+    """Against every doubling or so of the sections of a page: of two sections alike, that of the page about it."""
     called: float = 0.2
     """For one that links call by the query, beyond that it is a name."""
     exact: float = 0.3
@@ -59,6 +64,10 @@ class Names(NamedTuple):
     links: str
     """What links call it, but for what it calls itself."""
     opens_page: bool
+    path: str
+    """The last part of its page's address, without an ending."""
+    sections: int
+    """Of its page."""
 
     def each(self, ranking: Ranking) -> Iterator[tuple[str, float, bool]]:
         """Every name, how much of a name it is, and whether it is of a link."""
@@ -66,6 +75,7 @@ class Names(NamedTuple):
         yield heading, 1.0, False
         yield heading.partition("(")[0], 1.0, False  # of `print(*objects, sep=' ')` the name
         yield self.title, 1.0 if self.opens_page else ranking.titles, False
+        yield self.path, ranking.paths * (1.0 if self.opens_page else ranking.titles), False
         for name in self.ids.split(" ")[:_MOST_NAMES]:
             yield name, 1.0, False
         for name in self.terms.split(" · ")[:_MOST_NAMES]:
@@ -111,6 +121,10 @@ class Asked:
             if name.is_link:
                 by_links = max(by_links, worth)
         return self._ranking.names * (best + self._ranking.called * by_links)
+
+    def focus(self, names: Names) -> float:
+        """What it takes from a section that its page is about much else."""
+        return self._ranking.focus * math.log(names.sections)
 
     def _common(self, others: frozenset[str], weight: Mapping[str, float]) -> float:
         """The weight of the words of the query that a name has; a little less for another form of a word."""

@@ -296,3 +296,18 @@ def test_a_query_that_is_being_typed(add: Add, db: Path) -> None:
         assert index.complete("bounded b").places[0].href == "http://h.test/b#b"
         assert index.complete("").queries == index.complete("xqz").queries == ()
         assert len(index.complete("b", limit=1).queries) == 1
+
+
+def test_of_sections_that_say_the_same_the_page_about_it_comes_first(add: Add, db: Path) -> None:
+    """A page of its own before the page of all of them, though the latter was found first."""
+    text = (
+        "The zebra sleeps for a number of milliseconds, which is rounded up to whole seconds where it cannot be less. "
+    )
+    add(
+        "http://h.test/all",
+        "All",
+        *((f"s{number}", f"Animal {number}", "x") for number in range(20)),
+        ("z", "Zebra", text * 2),
+    )
+    add("http://h.test/one", "Sleep", ("", "Zebra", text * 3))
+    assert hrefs(db, "zebra") == ["http://h.test/one", "http://h.test/all#z"]

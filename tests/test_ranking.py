@@ -4,7 +4,7 @@ import pytest
 
 from crawler.ranking import Asked, Names, Ranking, tokens
 
-PLAIN = Names(title="", heading="", ids="", terms="", links="", opens_page=False)
+PLAIN = Names(title="", heading="", ids="", terms="", links="", opens_page=False, path="", sections=1)
 RANKING = Ranking()
 
 
@@ -85,3 +85,17 @@ def test_exact_words_in_the_text() -> None:
 def test_tokens(name: str, expected: set[str]) -> None:
     """Version numbers are one word, however they are written; accents and case make no difference."""
     assert tokens(name) == expected
+
+
+def test_the_address_of_a_page_is_a_name_of_it() -> None:
+    """Its last part, for the section that opens it; for another one it says less."""
+    opening = PLAIN._replace(path="blob_open", opens_page=True)
+    assert bonus("blob_open", opening) == pytest.approx(RANKING.names * RANKING.paths)
+    assert bonus("blob_open", opening._replace(opens_page=False)) < bonus("blob_open", opening)
+
+
+def test_a_page_about_much_else_is_a_little_less() -> None:
+    """By the logarithm of its sections; a page of one section loses nothing."""
+    asked = Asked(["queue"], RANKING)
+    assert asked.focus(PLAIN) == 0
+    assert 0 < asked.focus(PLAIN._replace(sections=10)) < asked.focus(PLAIN._replace(sections=1000)) < 0.2
