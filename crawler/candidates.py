@@ -222,18 +222,9 @@ class Finder:
     def _described(self, scores: Mapping[int, float]) -> list[Candidate]:
         """The candidates in the order of their scores, best first."""
         rows = self._connection.execute(_DESCRIBED, {"sections": json.dumps(list(scores))})
-        found = [
-            Candidate(
-                section,
-                scores[section],
-                page,
-                url,
-                group,
-                site,
-                changed_at,
-                anchor,
-                Names(title, heading, ids or "", terms or "", links, order == 0, _name(url), size),
-            )
-            for section, page, url, group, site, changed_at, order, anchor, title, heading, ids, terms, links, size in rows
-        ]
+        found = []
+        for section, page, url, group, site, changed_at, order, anchor, *names, size in rows:
+            title, heading, ids, terms, links = (name or "" for name in names)
+            called = Names(title, heading, ids, terms, links, order == 0, _name(url), size)
+            found.append(Candidate(section, scores[section], page, url, group, site, changed_at, anchor, called))
         return sorted(found, key=lambda one: (-one.score, one.section))

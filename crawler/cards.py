@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from crawler.console import printable, size
+from crawler.excerpt import Excerpt
 from crawler.reasons import in_short
 from crawler.report import Report
 from crawler.results import MARK, MARK_END, Hit, Results
@@ -16,13 +17,13 @@ _MARKS = re.compile(f"([{MARK}{MARK_END}])")
 _INSECURE = "Certificates of servers were not verified (--insecure): anybody on the way could have sent these pages."
 
 
-def cards(results: Results, width: int, *, color: bool) -> Iterator[str]:
+def cards(results: Results, width: int, *, color: bool, explain: bool = False) -> Iterator[str]:
     """A card for each hit, of at most `width` columns; titles are OSC 8 links where colour is allowed."""
     for hit in results.results:
-        yield _card(hit, width, color)
+        yield _card(hit, width, color, explain)
 
 
-def _card(hit: Hit, width: int, color: bool) -> str:
+def _card(hit: Hit, width: int, color: bool, explain: bool) -> str:
     heading, title = printable(hit.heading), printable(hit.title)
     shows_heading = heading and heading.lower() not in title.lower()
     when = " · ".join(filter(None, (printable(hit.lang), _ago(hit.fetched_at))))
@@ -41,7 +42,17 @@ def _card(hit: Hit, width: int, color: bool) -> str:
         lines.append(f"    {_count(hit.similar, 'similar page')}")
     if hit.also:
         lines.append(_cut("    also: " + "  ".join(f"#{printable(anchor)}" for anchor in hit.also), width))
+    if explain:
+        lines.append(f"    {hit.score:.2f} = {hit.signs}")
     return "\n".join(lines) + "\n"
+
+
+def excerpt(found: Excerpt, width: int) -> str:
+    """A page or a section of it, wrapped."""
+    lines = [printable(found.title), printable(found.url)]
+    for heading, text in found.parts:
+        lines += ["", *textwrap.wrap(printable(heading), width), *textwrap.wrap(printable(text), width)]
+    return "\n".join(lines)
 
 
 def _cut(text: str, width: int) -> str:
@@ -64,10 +75,14 @@ def _highlighted(snippet: str, width: int, color: bool) -> Iterator[str]:
 
 
 def footer(results: Results, limit: int) -> str:
-    """How many there are, and how to see more."""
-    shown = len(results.results)
-    more = f" · more: --limit {min(results.total, limit * 5)}" if results.total > shown else ""
-    return f"{shown} of {results.total} in {results.took_ms:.0f} ms{more}"
+    """How many there are, how to see more, and how to open one."""
+    hits = results.results
+    total = f"about {results.total:,}" if results.is_estimate else str(results.total)
+    first, page = hits[0].rank, (hits[0].rank - 1) // limit + 1
+    shown = f"{first}–{hits[-1].rank}" if first > 1 else str(len(hits))
+    more = f" · next: --page {page + 1}" if results.more else ""
+    crowded = f" · more of one site: --site {results.crowded}" if results.crowded else ""
+    return f"{shown} of {total} in {results.took_ms:.0f} ms{more}{crowded} · open: crawl open {first}"
 
 
 def rows(results: Results) -> Iterator[str]:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crawler import __version__
-from crawler.commands import COMMANDS
+from crawler import __version__, commands, searching
 from crawler.console import printable
 from crawler.errors import SeedError, UsageError
 from crawler.shell import DefaultToCrawl, as_json, common, counted_interrupts, prepare, reaching
@@ -178,75 +177,6 @@ def update_command(**flags: Any) -> int:
     return 0
 
 
-@main.command(
-    "search",
-    short_help="Search the index.",
-    epilog="""\b
-Examples:
-  crawl search producer consumer
-  crawl search '"exact phrase"' --limit 3
-  crawl search os.path.join --json | jq -r '.results[].href'""",
-)
-@click.argument("terms", metavar="TERM...", nargs=-1)
-@click.option("--limit", type=int, metavar="N", help="Hits to show.  [default: 10]")
-@click.option("--site", metavar="HOST", help="Only pages of this host and its subdomains.")
-@click.option("--lang", metavar="CODE", help="Only pages in this language, as they declare it: en.")
-@click.option("--since", metavar="DATE", help="Only pages fetched since: 2026-11-22.")
-@click.option("--explain", is_flag=True, help="Show the match expression and the scores.")
-@common
-def search_command(**flags: Any) -> int:
-    """Search the index: any word may match, pages where more match come first; "quoted phrases" are required."""
-    from crawler.hits import search
-
-    text = " ".join(flags["terms"])
-    if not text.strip():
-        raise UsageError("nothing to search for", "crawl search TERM")
-    console, config = prepare(flags)
-    results = search(
-        text,
-        db=config.db,
-        limit=config.limit,
-        site=flags["site"],
-        lang=flags["lang"],
-        since=_date(flags["since"]),
-    )
-    if flags["as_json"]:
-        console.result(as_json(results.as_dict()))
-        return 0 if results.results else 1
-    from crawler import cards
-
-    if flags["explain"]:
-        console.say(f"match: {results.match or '(no word)'}")
-        for hit in results.results:
-            console.say(f"{hit.rank:2}  {hit.score:8.3f}  {hit.href}")
-    if not results.results:
-        console.say(f"no page matches {printable(text)!r}" if results.match else f"{printable(text)!r} holds no word")
-        from crawler.census import status
-
-        if results.match and not status(db=config.db).pages:
-            console.say("the index holds no page yet; what became of the crawl: crawl status")
-        return 1
-    if console.is_terminal:
-        for card in cards.cards(results, console.width, color=console.has_color):
-            console.result(card)
-        console.say(cards.footer(results, config.limit))
-    else:
-        for row in cards.rows(results):
-            console.result(row)
-    return 0
-
-
-def _date(text: str | None) -> str | None:
-    from datetime import datetime
-
-    if text is None:
-        return None
-    try:
-        return datetime.fromisoformat(text).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except ValueError:
-        raise UsageError(f"--since {text!r} is no date", "give YYYY-MM-DD") from None
-
-
 def _asks_strangers(config: "Config") -> bool:
     from crawler.addresses import is_loopback
     from crawler.urls import hostname
@@ -289,7 +219,7 @@ def _quiet_collector() -> None:
     gc.set_threshold(50_000, 20, 20)
 
 
-for _command in COMMANDS:
+for _command in (*searching.COMMANDS, *commands.COMMANDS):
     main.add_command(_command)
 
 

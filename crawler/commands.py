@@ -1,14 +1,10 @@
 """The commands that look into an index file: each parses its flags, calls the library, prints."""
 
-from collections.abc import Iterable
-from math import isfinite, nan
 from typing import Any
 
 import click
 
 from crawler.console import printable
-from crawler.errors import UsageError
-from crawler.ranking import Ranking
 from crawler.shell import as_json, common, prepare
 
 
@@ -124,64 +120,4 @@ def doctor_command(**flags: Any) -> int:
     return 0 if diagnosis.sound else 3
 
 
-@click.command(
-    "eval",
-    short_help="How well the index answers queries whose right pages are known.",
-    epilog="""\b
-Examples:
-  crawl eval items.tsv --misses
-  crawl eval items.jsonl --db new.db --compare old.db
-  crawl eval items.jsonl --compare-set links=0 --json | jq .significance
-
-\b
-FILE has a query and its URLs a line, tab-separated, or JSON lines:
-  {"query": "bounded queue", "urls": ["https://docs.example.org/queue.html#maxsize"]}
-  {"query": "bounded queue", "relevant": {"https://docs.example.org/queue.html": 2}}""",
-)
-@click.argument("file", metavar="FILE")
-@click.option("--misses", is_flag=True, help="List the queries whose right page was not first, and what was.")
-@click.option("--set", "settings", metavar="NAME=NUMBER", multiple=True, help="Change a setting of the ranking.")
-@click.option("--compare", metavar="PATH", help="Ask another index the same, and show both, side by side.")
-@click.option(
-    "--compare-set", "other_settings", metavar="NAME=NUMBER", multiple=True, help="As --set, of what is compared."
-)
-@common
-def eval_command(**flags: Any) -> int:
-    """Search for every query of FILE (- is standard input), and say how well the first ten hits answer."""
-    from crawler import views
-    from crawler.evaluation import compare, evaluate
-    from crawler.judgements import read_items
-
-    console, config = prepare(flags)
-    ranking, other = _ranking("--set", flags["settings"]), _ranking("--compare-set", flags["other_settings"])
-    items = read_items(flags["file"])
-    found = evaluate(items, db=config.db, ranking=ranking)
-    if flags["compare"] or flags["other_settings"]:
-        comparison = compare(found, evaluate(items, db=flags["compare"] or config.db, ranking=other))
-        text, data = views.comparison(comparison), comparison.as_dict()
-    else:
-        text, data = views.evaluation(found), found.as_dict()
-    console.result(as_json(data) if flags["as_json"] else text)
-    if flags["misses"] and found.misses and not flags["as_json"]:
-        console.result(views.misses(found))
-    return 0 if found.success_at_10 else 1
-
-
-def _ranking(flag: str, settings: Iterable[str]) -> Ranking:
-    """The ranking with these settings, each `NAME=NUMBER`, and the defaults for all others."""
-    names = f"names: {', '.join(Ranking._fields)}; for example {Ranking._fields[0]}=0.5"
-    values = {}
-    for setting in settings:
-        name, _, number = (part.strip() for part in setting.partition("="))
-        if name not in Ranking._fields:
-            raise UsageError(f"{flag} {setting!r}: the ranking has no setting {name!r}", names)
-        try:
-            values[name] = float(number)
-        except ValueError:
-            values[name] = nan
-        if not isfinite(values[name]):
-            raise UsageError(f"{flag} {setting!r}: {number!r} is not a number", names)
-    return Ranking(**values)
-
-
-COMMANDS = (why_command, status_command, diff_command, doctor_command, eval_command)
+COMMANDS = (why_command, status_command, diff_command, doctor_command)

@@ -35,6 +35,12 @@ _SNIPPET_WORDS: Final = 28
 _MORE_SECTIONS: Final = 3
 _HITS_A_SITE: Final = 2  # among those shown at once, when several sites match
 
+_FILTERS: Final = {
+    "site": ("host", "give one, as in docs.example.org"),
+    "lang": ("language", "give a code, as in en"),
+    "since": ("date", "give YYYY-MM-DD"),
+}
+
 Sort = Literal["rank", "newest"]
 _RANKING: Final = Ranking()
 
@@ -60,6 +66,8 @@ class _Seen(NamedTuple):
 
     score: float
     candidate: Candidate
+    signs: str
+    """What the score is made of."""
 
 
 class Index:
@@ -104,20 +112,18 @@ class Index:
         for a filter without meaning.
         """
         started = time.perf_counter()
-        for name, number in (("limit", limit), ("page", page)):
-            if number < 1:
-                raise UsageError(f"{name} is {number}", "give a number from 1")
         parsed = parse_query(uniform(query))
-        filters = (*parsed.filters, *_filters(site=site, lang=lang, after=since))
+        filters = (*parsed.filters, *_filters(limit=limit, page=page, site=site, lang=lang, since=since))
         with self._snapshot() as connection:
             spoken = [one.value for one in filters if one.name == "lang" and not one.excluded] or languages(connection)
             sought = wanted(parsed, spoken)
             found = _find(connection, sought, filters, query, limit * page, ranking.links)
             seen = _ranked(connection, found.candidates, parsed, query, ranking)
-            shown, more = _page(_by_page(seen), limit, page, sort)
+            shown, more, crowded = _page(_by_page(seen), limit, page, sort)
             hits = tuple(_hits(connection, shown, sought, (page - 1) * limit + 1))
             total, is_estimate = found.finder.total() if hits else (0, False)
             total = max(total, hits[-1].rank if hits else 0)
+            unfiltered = 0 if hits or not filters or not sought.any else Finder(connection, sought).total()[0]
             unknown, suggestion = _unknown(connection, found.finder, sought, query)
         return Results(
             query=query,
@@ -130,6 +136,8 @@ class Index:
             suggestion=suggestion,
             relaxed=found.relaxed,
             more=more,
+            crowded=crowded,
+            unfiltered=unfiltered,
         )
 
     def complete(self, text: str, *, limit: int = 8) -> Completion:
@@ -152,18 +160,22 @@ class Index:
 
 def search(query: str, *, db: str | Path = "crawl.db", **options: Any) -> Results:
     """What `Index(db).search(query, …)` finds: for one search of a file."""
+    tuple(_filters(**options))  # what is asked wrongly is wrong with or without an index
     with Index(db) as index:
         return index.search(query, **options)
 
 
-def _filters(**given: str | None) -> Iterator[Filter]:
-    for name, value in given.items():
-        if value is None:
-            continue
-        parsed = parse_filter(name, value)
-        if parsed is None:
-            raise UsageError(f"{name} is {value!r}", "see crawl search --help")
-        yield parsed
+def _filters(**asked: Any) -> Iterator[Filter]:
+    """The filters among the options of a search. Raises UsageError for an option without meaning."""
+    for name, value in asked.items():
+        if name in ("limit", "page") and value < 1:
+            raise UsageError(f"{name} is {value}", "give a number from 1")
+        if name in _FILTERS and value is not None:
+            parsed = parse_filter("after" if name == "since" else name, value)
+            if parsed is None:
+                what, hint = _FILTERS[name]
+                raise UsageError(f"--{name} {value!r} is no {what}", hint)
+            yield parsed
 
 
 class _Found(NamedTuple):
@@ -212,12 +224,18 @@ def _ranked(
     weight = weights(connection, asked.tokens.union(*(name.tokens for some in names.values() for name in some)))
     texts = dict(connection.execute(_TEXTS, (json.dumps(list(names)),)).fetchall())
     scores = {one.section: one.score / top for one in candidates}
+    signs = {one.section: f"text {scores[one.section]:.2f}" for one in candidates}
     for one in near:
-        text = " ".join((*one.names[:5], texts[one.section] or ""))
-        scores[one.section] += asked.bonus(names[one.section], weight) + asked.exactness(plain(text), weight)
-        scores[one.section] -= asked.focus(one.names)
+        text = plain(" ".join((*one.names[:5], texts[one.section] or "")))
+        parts = {
+            "names": asked.bonus(names[one.section], weight),
+            "exact": asked.exactness(text, weight),
+            "focus": -asked.focus(one.names),
+        }
+        scores[one.section] += sum(parts.values())
+        signs[one.section] += "".join(f" · {name} {part:.2f}" for name, part in parts.items() if abs(part) >= 0.005)
     _settle(near, texts, scores)
-    seen = [_Seen(scores[one.section], one) for one in candidates]
+    seen = [_Seen(scores[one.section], one, signs[one.section]) for one in candidates]
     return sorted(seen, key=lambda one: (-one.score, one.candidate.section))
 
 
@@ -249,8 +267,8 @@ def _by_page(seen: Sequence[_Seen]) -> list[list[_Seen]]:
     return pages
 
 
-def _page(pages: list[list[_Seen]], limit: int, number: int, sort: Sort) -> tuple[list[list[_Seen]], bool]:
-    """The pages that one page of results shows, and whether there are more.
+def _page(pages: list[list[_Seen]], limit: int, number: int, sort: Sort) -> tuple[list[list[_Seen]], bool, str]:
+    """The pages that one page of results shows, whether there are more, and a site that was held back.
 
     Where several sites match, each is shown at most twice at once: what is over comes on the next page of results.
     """
@@ -258,16 +276,19 @@ def _page(pages: list[list[_Seen]], limit: int, number: int, sort: Sort) -> tupl
         pages = sorted(pages, key=lambda sections: sections[0].candidate.changed_at or "", reverse=True)
     several = len({sections[0].candidate.site for sections in pages}) > 1
     shown: list[list[_Seen]] = []
+    crowded = ""
     for _ in range(number):
         over: list[list[_Seen]] = []
-        shown, count = [], Counter[str]()
+        shown, count, crowded = [], Counter[str](), ""
         for sections in pages:
             site = sections[0].candidate.site
             count[site] += 1
-            fits = len(shown) < limit and not (several and count[site] > _HITS_A_SITE)
-            (shown if fits else over).append(sections)
+            is_crowd = several and count[site] > _HITS_A_SITE
+            if is_crowd and len(shown) < limit:
+                crowded = crowded or site
+            (over if is_crowd or len(shown) >= limit else shown).append(sections)
         pages = over
-    return shown, bool(pages)
+    return shown, bool(pages), crowded
 
 
 def _hits(
@@ -293,6 +314,7 @@ def _hits(
             fields=json.loads(fields) if fields else None,
             also=tuple(also)[:_MORE_SECTIONS],
             similar=similar,
+            signs=best.signs,
         )
 
 
