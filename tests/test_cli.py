@@ -23,11 +23,12 @@ COMMAND = [sys.executable, "-m", "crawler"]
 
 
 @pytest.fixture
-def crawl(tmp_path: Path) -> Crawl:
+def crawl(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Crawl:
     """Runs the command in an empty folder."""
+    state = str(tmp_path_factory.mktemp("state"))
 
     def run(*args: str, **more: Any) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, **more.pop("env", {})}
+        environment = {**os.environ, "XDG_STATE_HOME": state, **more.pop("env", {})}
         return subprocess.run(
             [*COMMAND, *args],
             cwd=tmp_path,
