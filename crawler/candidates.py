@@ -16,7 +16,7 @@ from crawler.matches import NAME_COLUMNS, Wanted, any_of
 from crawler.ranking import Names
 
 _ROWS: Final = 1_500  # that are ranked at a time, at least
-_ROWS_A_CANDIDATE: Final = 15
+_ROWS_A_CANDIDATE: Final = 5
 _COMMON: Final = 20_000  # rows; a word of more is left out where there are rarer ones
 _MOST_EXPRESSIONS: Final = 24  # of a long query, the rarest
 _TITLED_PAGES: Final = 200  # that bear the query as their title
@@ -149,8 +149,9 @@ class Finder:
             scores[section] = scores.get(section, 0.0) + links * score
         condition = self._condition or "true"
         values = self._values | {"text": text, "most": _TITLED_PAGES}
-        for (section,) in self._connection.execute(_TITLED.format(condition=condition), values):
-            scores.setdefault(section, 0.0)
+        best = max(scores.values(), default=1.0)  # a long page of exactly that name would sink by bm25 alone
+        for (section,) in self._connection.execute(_TITLED.format(condition=condition), values).fetchall():
+            scores[section] = scores.get(section, 0.0) + best
         return self._described(scores)
 
     def _own(self, telling: Sequence[str], counts: Mapping[str, int], limit: int) -> Iterator[Row]:

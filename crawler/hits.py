@@ -29,6 +29,7 @@ _CANDIDATES: Final = 100  # sections of each kind that are looked at, before the
 _RERANKED: Final = 50  # of the best, by what they are called and how exactly they match
 _LONGEST_TEXT: Final = 20_000  # characters of a section in which exact words are looked for
 _SAME: Final = 160  # characters that two sections begin with that say the same
+_NEARLY_SAME: Final = 0.7  # of the score of the best of them; what is less has another name
 _A_LITTLE: Final = 0.001
 _NEARLY: Final = 0.95  # of the best score of pages that are alike; above it the one that stands for them is shown
 _SNIPPET_WORDS: Final = 28
@@ -246,9 +247,10 @@ def _settle(near: Sequence[Candidate], texts: Mapping[int, str], scores: dict[in
         if len(beginning := texts[one.section][:_SAME]) == _SAME:
             alike.setdefault(beginning, []).append(one)
     for same in alike.values():
-        if len(same) > 1:
-            best = max(scores[one.section] for one in same)
-            scores[min(same, key=lambda one: (one.names.sections, one.section)).section] = best + _A_LITTLE
+        best = max(same, key=lambda one: scores[one.section])
+        about = min(same, key=lambda one: (one.names.sections, -scores[one.section]))
+        if about.names.sections < best.names.sections and scores[about.section] >= _NEARLY_SAME * scores[best.section]:
+            scores[about.section] = scores[best.section] + _A_LITTLE
 
 
 def _by_page(seen: Sequence[_Seen]) -> list[list[_Seen]]:

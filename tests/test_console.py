@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,8 +14,8 @@ import pytest
 
 from crawler.cards import cards, footer, rows, summary
 from crawler.console import Console, printable, size
-from crawler.hits import MARK, MARK_END, Hit, Results
 from crawler.pipeline import Progress, Report
+from crawler.results import MARK, MARK_END, Hit, Results
 
 NOW = Progress(pages=20, queued=7, failed=1, bytes=1_500_000, seconds=4.0, host="example.org")
 HIGHLIGHT, RESET = "\x1b[1;33m", "\x1b[0m"
@@ -454,13 +455,15 @@ class TestRows:
 
 class TestFooter:
     def test_all_shown(self) -> None:
-        """When all hits are shown, the footer only counts them."""
-        assert footer(results(hit()), 10) == "1 of 1 in 2 ms"
+        """When all hits are shown, the footer counts them, and says how to open one."""
+        assert footer(results(hit()), 10) == "1 of 1 in 2 ms · open: crawl open 1"
 
     def test_more(self) -> None:
-        """When there are more, the footer tells how to see them."""
-        assert "more: --limit 50" in footer(results(hit(), total=400), 10)
-        assert "more: --limit 30" in footer(results(hit(), total=30), 10)
+        """When there are more, the footer tells how to see them, and those of a site that was held back."""
+        some = replace(results(hit(rank=11), total=12_345), more=True, is_estimate=True, crowded="h.test")
+        assert footer(some, 10) == (
+            "11–11 of about 12,345 in 2 ms · next: --page 3 · more of one site: --site h.test · open: crawl open 11"
+        )
 
 
 def report(**changes: Any) -> Report:
