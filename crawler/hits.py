@@ -198,7 +198,11 @@ def _find(
         deep = max(_CANDIDATES, 3 * pages)
         while wanted.any:
             candidates = finder.find(deep, text, links)
-            if len({one.group for one in candidates}) >= pages or len(candidates) < deep:
+            if len({one.group for one in candidates}) >= pages:
+                break
+            if len(candidates) < deep:  # all with words that tell; the rest has common ones only, and comes last
+                known = {one.section for one in candidates}
+                candidates += [one for one in finder.first(wanted.any, 3 * pages) if one.section not in known]
                 break
             deep *= 8  # few pages with many sections each: look further down
         return _Found(candidates, finder, tuple(one.text for one in relaxed))

@@ -311,3 +311,15 @@ def test_of_sections_that_say_the_same_the_page_about_it_comes_first(add: Add, d
     )
     add("http://h.test/one", "Sleep", ("", "Zebra", text * 3))
     assert hrefs(db, "zebra") == ["http://h.test/one", "http://h.test/all#z"]
+
+
+def test_pages_with_common_words_only_come_last(add: Add, db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rare word finds its page first, and the others follow as far as they are asked for."""
+    monkeypatch.setattr("crawler.candidates._ROWS", 10)
+    monkeypatch.setattr("crawler.candidates._ROWS_A_CANDIDATE", 0)
+    for number in range(30):
+        add(f"http://h.test/{number}", f"Page {number}", ("", f"Page {number}", "a lion in the plains"))
+    add("http://h.test/rare", "Other", ("", "Other", "a lion and a zebra"))
+    results = search("zebra lion", db=db, limit=20)
+    assert results.results[0].url == "http://h.test/rare"
+    assert (len(results.results), results.total) == (20, 31)
