@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from crawler.languages import plain
 from crawler.store.schema import connect_reader, failure
-from crawler.urls import normalize
+from crawler.story import normalized
 
 _PAGE: Final = """
 SELECT pages.id, pages.url, pages.title, pages.fetched_at FROM urls
@@ -34,15 +34,19 @@ class Excerpt:
         return {"url": self.url, "title": self.title, "fetched_at": self.fetched_at, "sections": sections}
 
 
-def excerpt(href: str, *, db: str | Path = "crawl.db", whole: bool = False) -> Excerpt | None:
+def excerpt(
+    href: str, *, db: str | Path = "crawl.db", whole: bool = False, section: int | None = None
+) -> Excerpt | None:
     """The page at an address, or its section at the fragment with what stands below it; None when it is not indexed.
 
-    Raises IndexFileError when there is no index to read.
+    `section` is the place on the page, from 0, of one that has no fragment. Raises UsageError for what is no URL,
+    IndexFileError when there is no index to read.
     """
     address, _, fragment = href.partition("#")
+    known_as = normalized(address)
     connection = connect_reader(Path(db))
     try:
-        page = connection.execute(_PAGE, (normalize(address) or address,)).fetchone()
+        page = connection.execute(_PAGE, (known_as,)).fetchone()
         if page is None:
             return None
         rows = connection.execute(_SECTIONS, (page[0],)).fetchall()
@@ -50,15 +54,22 @@ def excerpt(href: str, *, db: str | Path = "crawl.db", whole: bool = False) -> E
         raise failure(db, error, "read") from error
     finally:
         connection.close()
-    chosen = rows if whole or not fragment else _below(rows, unquote(fragment))
+    chosen = rows if whole else _below(rows, _place(rows, unquote(fragment)) if fragment else section)
     parts = tuple((plain(heading or ""), plain(text or "")) for *_, heading, text in chosen)
     return Excerpt(page[1], page[2], page[3] or "", parts)
 
 
-def _below(rows: list[tuple[int, str, str, str, str]], fragment: str) -> list[tuple[int, str, str, str, str]]:
-    """The section that a fragment opens, and those of deeper levels after it; all where there is none of that name."""
-    first = next((place for place, row in enumerate(rows) if fragment in (row[1], *(row[2] or "").split())), None)
-    if first is None:
+_Row = tuple[int, str, str, str, str]
+
+
+def _place(rows: list[_Row], fragment: str) -> int | None:
+    """Of the section that a fragment opens."""
+    return next((place for place, row in enumerate(rows) if fragment in (row[1], *(row[2] or "").split())), None)
+
+
+def _below(rows: list[_Row], first: int | None) -> list[_Row]:
+    """The section at a place, and those of deeper levels after it; all where there is none at this place."""
+    if first is None or not 0 <= first < len(rows):
         return rows
     level = rows[first][0]
     last = next((place for place in range(first + 1, len(rows)) if rows[place][0] <= level), len(rows))

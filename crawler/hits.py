@@ -25,6 +25,7 @@ from crawler.store.schema import connect_reader, failure
 from crawler.typeahead import Completion, complete
 from crawler.vocabulary import suggest, weights
 
+_MOST: Final = 10_000  # hits on a page, and pages of hits
 _CANDIDATES: Final = 100  # sections of each kind that are looked at, before they are grouped by page
 _RERANKED: Final = 50  # of the best, by what they are called and how exactly they match
 _LONGEST_TEXT: Final = 20_000  # characters of a section in which exact words are looked for
@@ -47,7 +48,7 @@ _RANKING: Final = Ranking()
 
 # The heading shown is the section's own, or that of the nearest section before it.
 _SHOWN: Final = f"""
-SELECT sections.id, pages.url, pages.title, pages.site, pages.lang, pages.fetched_at, pages.fields,
+SELECT sections.id, sections."order", pages.url, pages.title, pages.site, pages.lang, pages.fetched_at, pages.fields,
     (SELECT count(*) FROM pages AS alike WHERE alike.similar_to = pages.similar_to AND alike.id <> pages.id)
         + (SELECT count(*) FROM urls WHERE same_as = pages.id),
     (SELECT heading FROM sections AS above WHERE above.page = sections.page AND above."order" <= sections."order"
@@ -109,8 +110,8 @@ class Index:
 
         Any query is taken (`crawler.query` has its language); what holds no word finds nothing. `site`, `lang` and
         `since` are its filters `site:`, `lang:` and `after:`. What is required and not held by any page, or not by any
-        page together, is no longer required, and `relaxed` says so. Raises UsageError for a limit or a page below 1 and
-        for a filter without meaning.
+        page together, is no longer required, and `relaxed` says so. Raises UsageError for a limit or a page that is not
+        from 1 to 10,000 and for a filter without meaning.
         """
         started = time.perf_counter()
         parsed = parse_query(uniform(query))
@@ -169,8 +170,8 @@ def search(query: str, *, db: str | Path = "crawl.db", **options: Any) -> Result
 def _filters(**asked: Any) -> Iterator[Filter]:
     """The filters among the options of a search. Raises UsageError for an option without meaning."""
     for name, value in asked.items():
-        if name in ("limit", "page") and value < 1:
-            raise UsageError(f"{name} is {value}", "give a number from 1")
+        if name in ("limit", "page") and not 1 <= value <= _MOST:
+            raise UsageError(f"{name} is {value}", f"give a number from 1 to {_MOST}")
         if name in _FILTERS and value is not None:
             parsed = parse_filter("after" if name == "since" else name, value)
             if parsed is None:
@@ -303,7 +304,7 @@ def _hits(
     order = json.dumps([sections[0].candidate.section for sections in pages])
     rows = {row[0]: row[1:] for row in connection.execute(_SHOWN, {"match": sought.any, "sections": order})}
     for rank, (best, *others) in enumerate(pages, first):
-        url, title, site, lang, fetched_at, fields, similar, heading, snippet = rows[best.candidate.section]
+        section, url, title, site, lang, fetched_at, fields, similar, heading, snippet = rows[best.candidate.section]
         anchor = best.candidate.anchor
         also = dict.fromkeys(one.candidate.anchor for one in others if one.candidate.anchor not in ("", anchor))
         yield Hit(
@@ -321,6 +322,7 @@ def _hits(
             also=tuple(also)[:_MORE_SECTIONS],
             similar=similar,
             signs=best.signs,
+            section=section,
         )
 
 

@@ -33,6 +33,8 @@ class Hit:
     """How many other pages are alike or the very same; a search shows one of them."""
     signs: str = ""
     """What the score is the sum of, for whoever wants to know why: `text 0.82 · names 1.20 · exact 0.30`."""
+    section: int = 0
+    """Which section of its page the best one is, from 0: tells those apart that have no anchor."""
 
     @property
     def plain_snippet(self) -> str:

@@ -17,6 +17,8 @@ from crawler.shell import as_json, common, prepare
 if TYPE_CHECKING:
     from crawler.results import Results
 
+_LONGEST_RANK = 12  # digits; there are no more hits than 10,000 pages of 10,000
+
 
 @click.command(
     "search",
@@ -59,14 +61,21 @@ def search_command(**flags: Any) -> int:
     options = {name: flags[name] for name in ("page", "sort", "site", "lang", "since")}
     results = search(text, db=config.db, limit=config.limit, **options)
     if results.results:
-        recall.remember(config.db, {hit.rank: hit.href for hit in results.results})
+        recall.remember(config.db, {hit.rank: recall.Place(hit.href, hit.section) for hit in results.results})
     if flags["explain"]:
         console.say(printable(f"match: {results.match or '(no word)'}"))
     if flags["as_json"]:
         console.result(as_json(results.as_dict(explain=flags["explain"])))
         return 0 if results.results else 1
     _print(console, results, config.limit, explain=flags["explain"])
-    for line in _told(results, config.db):
+    kept = {name: flags[name] for name in ("site", "lang", "since") if flags[name]}
+    kept |= {"db": config.db} if config.db != "crawl.db" else {}
+    if flags["page"] > 1 and not results.results:
+        first = search(text, db=config.db, limit=config.limit, **options | {"page": 1})
+        if first.results:
+            console.say(printable(f"the hits end before page {flags['page']}: {_command(text, kept)}"))
+            return 1
+    for line in _told(results, config.db, kept):
         console.say(printable(line))
     return 0 if results.results else 1
 
@@ -88,8 +97,11 @@ def _print(console: Console, results: "Results", limit: int, *, explain: bool) -
             console.say(printable(f"{hit.rank:2}  {hit.score:.2f} = {hit.signs}  {hit.href}"))
 
 
-def _told(results: "Results", db: str) -> list[str]:
-    """What else there is to say of a search: words that are unknown, what was relaxed, why there is nothing."""
+def _told(results: "Results", db: str, flags: dict[str, str]) -> list[str]:
+    """What else there is to say of a search: words that are unknown, what was relaxed, why there is nothing.
+
+    `flags` are those that a search in its place has to have, too.
+    """
     from crawler.census import status
 
     lines = [f'No page holds "{word}".' for word in results.unknown]
@@ -97,7 +109,7 @@ def _told(results: "Results", db: str) -> list[str]:
         relaxed = " and ".join(f'"{one}"' for one in results.relaxed)
         lines.append(f"No page holds {relaxed}{' together' * (len(results.relaxed) > 1)}: not required any more.")
     if results.suggestion:
-        lines.append("Did you mean: " + _command(results.suggestion, db))
+        lines.append("Did you mean: " + _command(results.suggestion, flags))
     if results.results:
         return lines
     if not results.match:
@@ -110,8 +122,12 @@ def _told(results: "Results", db: str) -> list[str]:
     return lines
 
 
-def _command(query: str, db: str) -> str:
-    return shlex.join(["crawl", "search", *query.split(), *([] if db == "crawl.db" else ["--db", db])])
+def _command(query: str, flags: dict[str, str]) -> str:
+    """A search as it can be typed; behind `--`, `-word` is no flag."""
+    words = [query] if '"' in query else query.split()
+    options = [part for name, value in flags.items() for part in (f"--{name}", value)]
+    end = ["--"] if any(word.startswith("-") for word in words) else []
+    return shlex.join(["crawl", "search", *options, *end, *words])
 
 
 @click.command(
@@ -132,7 +148,7 @@ def open_command(**flags: Any) -> int:
     from crawler import recall
 
     console, _ = prepare(flags)
-    href = recall.last().href(flags["rank"])
+    href = recall.last().hit(flags["rank"]).href
     console.result(as_json({"href": href}) if flags["as_json"] else printable(href))
     if flags["only_print"] or webbrowser.open(href):
         return 0
@@ -158,11 +174,11 @@ def show_command(**flags: Any) -> int:
     from crawler.excerpt import excerpt
 
     console, config = prepare(flags)
-    db, href = config.db, flags["what"]
-    if href.isdecimal():
+    db, href, section = config.db, flags["what"], None
+    if href.isdecimal() and len(href) < _LONGEST_RANK:
         last = recall.last()
-        db, href = last.db, last.href(int(href))
-    found = excerpt(href, db=db, whole=flags["whole"])
+        db, (href, section) = flags["db"] or last.db, last.hit(int(href))
+    found = excerpt(href, db=db, whole=flags["whole"], section=section)
     if found is None:
         console.say(printable(f"{href} is not in the index; why: crawl why {shlex.quote(href)}"))
         return 1

@@ -193,6 +193,11 @@ def evil(site: Site, db: Path, run: Run) -> Site:
 COMMANDS = [
     ["search", "zebra"],
     ["search", "zebra", "--explain"],
+    ["search", "zebra", "--page", "9"],
+    ["open", "1", "--print"],
+    ["show", "1"],
+    ["show", "/", "--whole"],
+    ["show", f"/{EVIL}"],
     ["search", EVIL],
     ["why", "/"],
     ["why", "/type"],

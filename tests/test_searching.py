@@ -5,11 +5,13 @@ import os
 import pty
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from crawler.recall import Place, last, remember
 from tests.site import Site
 
 Crawl = Callable[..., subprocess.CompletedProcess[str]]
@@ -91,6 +93,27 @@ def test_pages_of_hits(animals: Site, crawl: Crawl) -> None:
     ranks = [line.split("\t")[0] for page in pages for line in page.stdout.splitlines()]
     assert ranks == ["1", "2", "3"]
     assert [page.returncode for page in pages] == [0, 0, 1]
+    assert pages[2].stderr == "the hits end before page 3: crawl search animal\n"
+    nothing = crawl("search", "wombat", "--page", "2")
+    assert (nothing.returncode, nothing.stderr.splitlines()[0]) == (1, "no page matches 'wombat'")
+
+
+@pytest.mark.parametrize("page", ["0", "-1", "10001", "99999999999999999999"])
+def test_a_page_of_hits_that_cannot_be(crawl: Crawl, page: str) -> None:
+    """One line and the bounds, exit code 2, however large the number."""
+    done = crawl("search", "zebra", "--page", page)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"error: page is {page}\nhint: give a number from 1 to 10000\n"
+
+
+def test_a_suggestion_can_be_typed_as_it_stands(animals: Site, crawl: Crawl) -> None:
+    """It keeps the flags, and words that look like flags stay words."""
+    done = crawl("search", "--lang", "en", "--", "-x", "stirpes")
+    assert "Did you mean: crawl search --lang en -- -x stripes\n" in done.stderr
+    again = crawl("search", "--lang", "en", "--", "-x", "stripes")
+    assert animals.url("/zebra") in again.stdout
+    phrase = crawl("search", '"purple cow" stirpes')
+    assert "Did you mean: crawl search '\"purple cow\" stripes'\n" in phrase.stderr
 
 
 def test_why_a_hit_is_where_it_is(animals: Site, crawl: Crawl) -> None:
@@ -137,7 +160,20 @@ def test_no_such_hit(animals: Site, crawl: Crawl) -> None:
     )
 
 
-@pytest.mark.parametrize("kept", ["", "{", "[]", '{"db": 1, "hrefs": 2}', '{"db": "x", "hrefs": {"a": "b"}}'])
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "",
+        "{",
+        "[]",
+        "[" * 100_000,
+        '{"db": 1, "hits": 2}',
+        '{"db": "x", "hits": {"a": ["http://h/", 0]}}',
+        '{"db": "x", "hits": {"1": "http://h/"}}',
+        '{"db": "x", "hits": {"1": ["http://h/", Infinity]}}',
+    ],
+    ids=range(8),
+)
 def test_a_garbled_memory_is_none(animals: Site, crawl: Crawl, state: Path, kept: str) -> None:
     """Whatever stands in the file, there is no traceback, and the next search replaces it."""
     state.parent.mkdir(parents=True)
@@ -149,10 +185,14 @@ def test_a_garbled_memory_is_none(animals: Site, crawl: Crawl, state: Path, kept
     assert crawl("open", "1", "--print").returncode == 0
 
 
-def test_only_the_web_is_opened(animals: Site, crawl: Crawl, state: Path) -> None:
+@pytest.mark.parametrize(
+    "href",
+    ["javascript:alert(1)", "file:///etc/passwd", "--help", "http://h/\x1b]0;x\x07", "http://h/ -x", "http://h/\n"],
+)
+def test_only_the_web_is_opened(crawl: Crawl, state: Path, href: str) -> None:
     """An address that somebody put into the file is not run."""
     state.parent.mkdir(parents=True)
-    state.write_text('{"db": "crawl.db", "hrefs": {"1": "javascript:alert(1)"}}')
+    state.write_text(json.dumps({"db": "crawl.db", "hits": {"1": [href, 0]}}))
     done = crawl("open", "1", "--print")
     assert (done.returncode, done.stdout) == (2, "")
     assert "hit 1 is no web address" in done.stderr
@@ -165,6 +205,49 @@ def test_the_memory_is_the_users_own_and_never_in_the_way(animals: Site, crawl: 
     assert [path.name for path in state.parent.iterdir()] == [state.name]
     done = crawl("search", "zebra", XDG_STATE_HOME="/dev/null/nowhere")
     assert (done.returncode, done.stderr) == (0, "")
+    away = crawl("search", "zebra", XDG_STATE_HOME="relative", HOME=str(state.parent))
+    assert away.returncode == 0
+    assert (state.parent / ".local/state/crawler" / state.name).exists()
+
+
+def test_searches_at_once_leave_one_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads meanwhile sees the hits of one search, whole, and no other file is left behind."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    searches = [{rank: Place(f"http://h/{number}", number) for rank in range(1, 300)} for number in range(4)]
+    remember("crawl.db", searches[0])
+
+    def write(hits: dict[int, Place]) -> None:
+        for _ in range(25):
+            remember("crawl.db", hits)
+
+    threads = [threading.Thread(target=write, args=(hits,)) for hits in searches]
+    for thread in threads:
+        thread.start()
+    seen = [last().hits for _ in range(100)]
+    for thread in threads:
+        thread.join()
+    assert all(hits in searches for hits in [*seen, last().hits])
+    assert [path.name for path in (tmp_path / "crawler").iterdir()] == ["last-search.json"]
+
+
+def test_show_reads_the_section_of_a_hit_that_has_no_anchor(site: Site, crawl: Crawl) -> None:
+    """A heading without an id is no less of a section; the index that is named wins over the one remembered."""
+    site.page("/", body="<h2>Bare</h2><p>wombat here</p><h2>Other</h2><p>gnu there</p>", title="Animals")
+    crawl("--seed", site.url(), "-q")
+    crawl("search", "wombat")
+    shown = crawl("show", "1").stdout
+    assert "wombat here" in shown
+    assert "gnu there" not in shown
+    assert crawl("show", "1", "--db", "other.db").returncode == 3
+
+
+@pytest.mark.parametrize("what", ["nonsense.html", "9" * 5000, "javascript:alert(1)"], ids=len)
+def test_show_of_what_is_no_url(animals: Site, crawl: Crawl, what: str) -> None:
+    """One line and a hint, exit code 2."""
+    done = crawl("show", what)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is not a URL that could be crawled" in done.stderr
+    assert len(done.stderr.splitlines()) == 2
 
 
 def test_show_reads_a_hit_from_the_index(animals: Site, crawl: Crawl) -> None:
