@@ -34,8 +34,8 @@ class Ranking(NamedTuple):
     """How much of a name the last part of an address is."""
     focus: float = 0.02
     """Against every doubling or so of the sections of a page: of two sections alike, that of the page about it."""
-    called: float = 0.2
-    """For one that links call by the query, beyond that it is a name."""
+    agreed: float = 0.2
+    """For another kind of name, beyond the best, that is like the query: of links, for a heading, say."""
     exact: float = 0.3
     """For one that holds all words just as they were typed, not another form of them."""
     inflected: float = 0.9
@@ -48,7 +48,8 @@ class Name(NamedTuple):
     tokens: frozenset[str]
     worth: float
     """How much of a name it is; 0 to 1."""
-    is_link: bool
+    kind: str
+    """heading, title, path, id, term or link."""
 
 
 class Names(NamedTuple):
@@ -69,19 +70,19 @@ class Names(NamedTuple):
     sections: int
     """Of its page."""
 
-    def each(self, ranking: Ranking) -> Iterator[tuple[str, float, bool]]:
-        """Every name, how much of a name it is, and whether it is of a link."""
+    def each(self, ranking: Ranking) -> Iterator[tuple[str, float, str]]:
+        """Every name, how much of a name it is, and of which kind."""
         heading = _NUMBERING.sub("", self.heading, count=1)
-        yield heading, 1.0, False
-        yield heading.partition("(")[0], 1.0, False  # of `print(*objects, sep=' ')` the name
-        yield self.title, 1.0 if self.opens_page else ranking.titles, False
-        yield self.path, ranking.paths * (1.0 if self.opens_page else ranking.titles), False
+        yield heading, 1.0, "heading"
+        yield heading.partition("(")[0], 1.0, "heading"  # of `print(*objects, sep=' ')` the name
+        yield self.title, 1.0 if self.opens_page else ranking.titles, "title"
+        yield self.path, ranking.paths * (1.0 if self.opens_page else ranking.titles), "path"
         for name in self.ids.split(" ")[:_MOST_NAMES]:
-            yield name, 1.0, False
+            yield name, 1.0, "id"
         for name in self.terms.split(" · ")[:_MOST_NAMES]:
-            yield name, ranking.terms, False
+            yield name, ranking.terms, "term"
         for name in self.links.split(" · ")[:_MOST_NAMES] if ranking.links else ():
-            yield name, 1.0, True
+            yield name, 1.0, "link"
 
 
 class Asked:
@@ -99,12 +100,12 @@ class Asked:
     def names(self, names: Names) -> list[Name]:
         """The names that have a word in common with the query, or another form of one."""
         found = []
-        for name, worth, is_link in names.each(self._ranking):
+        for name, worth, kind in names.each(self._ranking):
             its = tokens(name)
             if len(its) <= _LONGEST_NAME and not (
                 self.tokens.isdisjoint(its) and self._stems.isdisjoint(map(_stem, its))
             ):
-                found.append(Name(its, worth, is_link))
+                found.append(Name(its, worth, kind))
         return found
 
     def bonus(self, names: Iterable[Name], weight: Mapping[str, float]) -> float:
@@ -113,14 +114,12 @@ class Asked:
         `weight` is that of each word, its inverse document frequency.
         """
         total = sum(weight[token] for token in self.tokens)
-        best = by_links = 0.0
+        best: dict[str, float] = {}
         for name in names:
             likeness = 2 * self._common(name.tokens, weight) / (total + sum(weight[one] for one in name.tokens) or 1.0)
-            worth = name.worth * likeness**2
-            best = max(best, worth)
-            if name.is_link:
-                by_links = max(by_links, worth)
-        return self._ranking.names * (best + self._ranking.called * by_links)
+            best[name.kind] = max(best.get(name.kind, 0.0), name.worth * likeness**2)
+        first, second = (*sorted(best.values(), reverse=True)[:2], 0.0, 0.0)[:2]
+        return self._ranking.names * (first + self._ranking.agreed * second)
 
     def focus(self, names: Names) -> float:
         """What it takes from a section that its page is about much else."""

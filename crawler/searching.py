@@ -4,6 +4,7 @@ prints."""
 import os
 import shlex
 from collections.abc import Iterable
+from difflib import get_close_matches
 from math import isfinite, nan
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,33 @@ if TYPE_CHECKING:
 _LONGEST_RANK = 12  # digits; there are no more hits than 10,000 pages of 10,000
 
 
+class _Query(click.Command):
+    """A command whose arguments are a query: what begins with a dash and is no option is part of it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        takes_value = {
+            name: isinstance(option, click.Option) and not option.is_flag
+            for option in self.get_params(ctx)
+            for name in option.opts
+            if name.startswith("-")
+        }
+        options, terms, rest = list[str](), list[str](), iter(args)
+        for arg in rest:
+            name = arg.partition("=")[0]
+            if arg == "--":
+                terms += rest
+            elif name in takes_value:
+                options += [arg, *([next(rest, "")] if takes_value[name] and "=" not in arg else [])]
+            elif get_close_matches(name, takes_value, 1, 0.8) and name.startswith("--"):
+                options.append(arg)  # a slip, which the parser explains
+            else:
+                terms.append(arg)
+        return super().parse_args(ctx, [*options, "--", *terms])
+
+
 @click.command(
     "search",
+    cls=_Query,
     short_help="Search the index.",
     epilog="""\b
 Examples:

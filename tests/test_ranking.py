@@ -50,10 +50,10 @@ def test_a_term_and_a_title_of_another_section_are_less_of_a_name() -> None:
     assert bonus("queue", PLAIN._replace(title="Queue")) == pytest.approx(RANKING.names * RANKING.titles)
 
 
-def test_what_links_say_is_a_name_and_counts_beyond_that() -> None:
+def test_another_kind_of_name_that_agrees_counts_beyond_the_best() -> None:
     """Of two sections of the same name, the one that links call so comes first; not if links are to be left out."""
     called = PLAIN._replace(heading="Queue", links="other · queue")
-    assert bonus("queue", called) == pytest.approx(RANKING.names * (1 + RANKING.called))
+    assert bonus("queue", called) == pytest.approx(RANKING.names * (1 + RANKING.agreed))
     assert bonus("queue", called, RANKING._replace(links=0)) == pytest.approx(RANKING.names)
 
 

@@ -304,3 +304,13 @@ def test_the_card_and_what_to_do_next(animals: Site, crawl: Crawl, tmp_path: Pat
     assert last.startswith("2 of 3 in ")
     assert last.endswith(" · next: --page 2 · open: crawl open 1")
     assert "text 1.00" in text
+
+
+def test_a_dash_may_begin_a_term(animals: Site, crawl: Crawl) -> None:
+    """Exclusions and options of other programs are terms; ours are options, and slips of them are explained."""
+    left = crawl("search", "animal", "-stripes", "-without", "--limit", "5").stdout.splitlines()
+    assert [line.split("\t")[1] for line in left] == [animals.url()]
+    assert 'No page holds "--no-cache".' in crawl("search", "--no-cache", "zebra").stderr
+    slip = crawl("search", "zebra", "--limt", "3")
+    assert (slip.returncode, slip.stdout) == (2, "")
+    assert "--limit" in slip.stderr
