@@ -16,14 +16,14 @@ from crawler.candidates import Candidate, Finder, languages
 from crawler.errors import UsageError
 from crawler.filters import where
 from crawler.languages import plain, uniform
-from crawler.matches import Sought, Wanted, wanted
+from crawler.matches import MANY_ENDS, Sought, Wanted, wanted
 from crawler.query import Filter, Query, parse_filter, parse_query
 from crawler.ranking import Asked, Ranking
 from crawler.results import MARK, MARK_END, Hit, Results
 from crawler.store.fulltext import FTS_COLUMNS
 from crawler.store.schema import connect_reader, failure
 from crawler.typeahead import Completion, complete
-from crawler.vocabulary import suggest, weights
+from crawler.vocabulary import completions, suggest, weights
 
 _MOST: Final = 10_000  # hits on a page, and pages of hits
 _CANDIDATES: Final = 100  # sections of each kind that are looked at, before they are grouped by page
@@ -118,7 +118,7 @@ class Index:
         filters = (*parsed.filters, *_filters(limit=limit, page=page, site=site, lang=lang, since=since))
         with self._snapshot() as connection:
             spoken = [one.value for one in filters if one.name == "lang" and not one.excluded] or languages(connection)
-            sought = wanted(parsed, spoken)
+            sought = wanted(parsed, spoken, lambda prefix: completions(connection, prefix, MANY_ENDS))
             found = _find(connection, sought, filters, query, limit * page, ranking.links)
             seen = _ranked(connection, found.candidates, parsed, query, ranking)
             shown, more, crowded = _page(_by_page(seen), limit, page, sort)

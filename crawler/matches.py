@@ -5,7 +5,7 @@ on but words, each in quotes, joined by operators of ours (https://sqlite.org/ft
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from crawler.languages import spaced, stem
@@ -21,8 +21,14 @@ _OF_A_WORD: Final = 2
 _OF_A_SYLLABLE: Final = 4
 _CJK: Final = "\u2e80"  # where the former begin in Unicode; the latter stand before
 _MOST_PIECES: Final = 24
+MANY_ENDS: Final = 30  # words; where more begin alike, these stand for all
+# Characters of a word or phrase: what is longer takes full text seconds, and its beginning finds it as well.
+_LONGEST_TERM: Final = 120
 _LONGEST_WHOLE: Final = 16  # words; more of them stand side by side nowhere
 _SOFT: Final = "\u200b"  # parts the characters of such a word
+
+
+Ends = Callable[[str], Sequence[str]]
 
 
 class Sought(NamedTuple):
@@ -75,16 +81,26 @@ class Wanted(NamedTuple):
         )
 
 
-def wanted(query: Query, languages: Iterable[str]) -> Wanted:
-    """What a query looks for in an index of pages in these languages."""
+def wanted(query: Query, languages: Iterable[str], ends: Ends = lambda _: ()) -> Wanted:
+    """What a query looks for in an index of pages in these languages.
+
+    `ends` gives the most frequent words of the index, at most `MANY_ENDS`, that begin with a prefix.
+    """
     languages = tuple(languages)
+
+    def forms(term: Term) -> str:
+        if term.kind == "prefix" and len(words := ends(term.text)) >= MANY_ENDS:
+            # Full text would go through all rows of all words that begin so.
+            return any_of([quoted(term.text), *map(quoted, words)])
+        return _forms(term, languages)
+
     words, required, plain = list[Sought](), list[Sought](), list[str]()
     for group in query.groups:
         parts = dict.fromkeys(quoted(part) for term in group for part in _parts(term))
         is_word = len(group) == 1 and group[0].kind == "word"
         sought = Sought(
             text=" OR ".join(term.text for term in group),
-            expression=any_of([forms(term, languages) for term in group]),
+            expression=any_of([forms(term) for term in group]),
             parts=tuple(parts),
             is_word=is_word,
         )
@@ -92,15 +108,18 @@ def wanted(query: Query, languages: Iterable[str]) -> Wanted:
         if is_word:
             plain.append(group[0].text)
     whole = quoted(spaced(" ".join(plain))) if 1 < len(plain) <= _LONGEST_WHOLE else ""
-    excluded = tuple(forms(term, ()) for term in query.excluded)
+    excluded = tuple(_forms(term, ()) for term in query.excluded)
     return Wanted(tuple(words), tuple(required), excluded, whole)
 
 
-def forms(term: Term, languages: Iterable[str]) -> str:
+def _forms(term: Term, languages: Iterable[str]) -> str:
     """A word as it is, or another form of it in one of the languages; a phrase; the beginning of a word."""
+    text = term.text
+    if len(text) > _LONGEST_TERM:
+        text = text[:_LONGEST_TERM].rpartition(" ")[0] or text[:_LONGEST_TERM]
+    itself = quoted(spaced(text))
     if term.kind == "prefix":
-        return f"{quoted(spaced(term.text))} *"
-    itself = quoted(spaced(term.text))
+        return f"{itself} *"
     if term.kind == "phrase" or (term.text.isascii() and not term.text.isalpha()):
         return itself
     stems = dict.fromkeys(stem(term.text, language) for language in languages)

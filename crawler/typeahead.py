@@ -18,6 +18,7 @@ from crawler.vocabulary import completions, weights
 
 _ROWS: Final = 60  # sections that are looked at
 _WORDS: Final = 8  # that the last one may become
+_LONGEST: Final = 500  # characters that are looked at
 _LIKELY: Final = 3  # of them, whose names are compared
 
 
@@ -41,6 +42,7 @@ class Completion:
 
 def complete(connection: sqlite3.Connection, text: str, limit: int) -> Completion:
     """Completes the last word of a text, and finds what it may be the name of. None for a text without a last word."""
+    text = text.encode("utf-8", "ignore").decode()[:_LONGEST]
     before, _, last = text.rstrip("*").rpartition(" ")
     typed = folded(before).split()
     ends = [word for word in completions(connection, last, min(limit, _WORDS)) if word not in typed]

@@ -296,6 +296,8 @@ def test_a_query_that_is_being_typed(add: Add, db: Path) -> None:
         assert index.complete("bounded b").places[0].href == "http://h.test/b#b"
         assert index.complete("").queries == index.complete("xqz").queries == ()
         assert len(index.complete("b", limit=1).queries) == 1
+        for odd in ("\ud800", "a\0b", '"', "*", "%", "日", "x" * 5000, "a " * 5000):
+            assert index.complete(odd).queries == (), odd
 
 
 def test_of_sections_that_say_the_same_the_page_about_it_comes_first(add: Add, db: Path) -> None:

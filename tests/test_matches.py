@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.languages import spaced
-from crawler.matches import wanted
+from crawler.matches import MANY_ENDS, wanted
 from crawler.query import parse_query
 from crawler.store.fulltext import INDEXES
 
@@ -60,6 +60,13 @@ def found(index: sqlite3.Connection, match: str) -> set[int]:
 def test_any_of_what_is_looked_for(index: sqlite3.Connection, query: str, rows: set[int]) -> None:
     """Words, identifiers and their parts, beginnings, other forms, pairs of characters; all that may match."""
     assert found(index, wanted(parse_query(query), ()).any) == rows
+
+
+def test_a_prefix_of_many_words_stands_for_the_most_frequent(index: sqlite3.Connection) -> None:
+    """One of few words is left to full text, which finds all of them."""
+    many = ["producer", "consumer", *(f"word{number}" for number in range(MANY_ENDS))]
+    assert found(index, wanted(parse_query("p*"), (), lambda _: many).any) == {3, 4}
+    assert found(index, wanted(parse_query("p*"), (), lambda _: many[:5]).any) == {1, 2, 3, 4}
 
 
 def test_every_word_and_alternatives(index: sqlite3.Connection) -> None:
