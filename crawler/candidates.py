@@ -8,13 +8,15 @@ beyond the budget the rows nearest to the seeds count, and sections that have th
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate
-from typing import Any, Final, NamedTuple
+from itertools import accumulate, chain, repeat
+from typing import Final, NamedTuple
 from urllib.parse import quote, unquote
 
 from crawler.matches import NAME_COLUMNS, Wanted, any_of
+from crawler.pool import Pool
 from crawler.ranking import Names
 
+_DEPTHS: Final = (100, 800, 6_400)  # candidates of each kind: further down, where those before are few pages
 _ROWS: Final = 1_500  # that are ranked at a time, at least
 _ROWS_A_CANDIDATE: Final = 5
 _COMMON: Final = 20_000  # rows; a word of more is left out where there are rarer ones
@@ -51,31 +53,29 @@ class Candidate(NamedTuple):
 
 
 _RANKED: Final = """
-SELECT rowid, -rank FROM {table} WHERE {table} MATCH :match AND rowid <= :last {filter} ORDER BY rank LIMIT :limit
+SELECT rowid, -rank FROM {table} WHERE {table} MATCH :match AND rowid <= :last {filter} ORDER BY {sign}rank LIMIT :limit
 """
-_FIRST: Final = "SELECT rowid, 0.0 FROM sections_fts WHERE sections_fts MATCH :match {filter} LIMIT :rows"
+_FIRST: Final = "SELECT rowid, 0.0 FROM sections_fts WHERE sections_fts MATCH :match {filter} LIMIT :rows OFFSET :from"
+_OPENINGS: Final = """
+SELECT sections.id, 0.0 FROM pages CROSS JOIN sections ON sections.page = pages.id AND sections."order" = 0
+WHERE {condition} ORDER BY {order} LIMIT :rows OFFSET :from
+"""
 _LAST: Final = "SELECT rowid FROM {table} WHERE {table} MATCH :match {filter} LIMIT 1 OFFSET :rows"
 _COUNT: Final = "SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {table} MATCH :match LIMIT :rows)"
-# Whether the page of a row is one that is asked for: looked up a row at a time, for a list of all such rows may be as
-# long as the index.
-_FILTER: Final = """
-AND EXISTS (SELECT 1 FROM sections CROSS JOIN pages ON pages.id = sections.page
-    WHERE sections.id = {table}.rowid AND {condition})
-"""
-_HOLDING: Final = """
-pages.id {operator} (SELECT page FROM sections WHERE id IN (
-    SELECT rowid FROM sections_fts WHERE sections_fts MATCH :{name}
-    UNION ALL SELECT rowid FROM called_fts WHERE called_fts MATCH :{name}))
-"""
 _TITLED: Final = """
-SELECT sections.id FROM pages CROSS JOIN sections ON sections.page = pages.id AND sections."order" = 0
+SELECT sections.id FROM pages INDEXED BY pages_by_title
+CROSS JOIN sections ON sections.page = pages.id AND sections."order" = 0
 WHERE pages.title = :text COLLATE NOCASE AND {condition} LIMIT :most
 """
 _PAGES: Final = """
-SELECT count(DISTINCT page) FROM sections WHERE id IN (
+SELECT DISTINCT page FROM sections WHERE id IN (
     SELECT rowid FROM sections_fts WHERE sections_fts MATCH :match AND rowid <= :last {filter}
-    UNION ALL SELECT rowid FROM called_fts WHERE called_fts MATCH :match AND rowid <= :last {called_filter})
+    UNION ALL SELECT rowid FROM called_fts WHERE called_fts MATCH :called AND rowid <= :last {called_filter})
 """
+_GROUPS: Final = """
+SELECT count(DISTINCT coalesce(similar_to, id)) FROM pages WHERE id IN (SELECT value FROM json_each(?))
+"""
+_ALL_GROUPS: Final = "SELECT count(DISTINCT coalesce(similar_to, id)) FROM pages WHERE {condition}"
 _DESCRIBED: Final = """
 SELECT sections.id, sections.page, pages.url, coalesce(pages.similar_to, pages.id), pages.site, pages.changed_at,
     sections."order", sections.anchor, sections.title, sections.heading, sections.ids, sections.terms,
@@ -104,128 +104,151 @@ def _name(url: str) -> str:
 
 
 class Finder:
-    """Finds the candidates of one query in an open index, among the pages that a condition holds for."""
+    """Finds the candidates of one query in an open index, among the pages of a pool."""
 
-    def __init__(
-        self,
-        connection: sqlite3.Connection,
-        wanted: Wanted,
-        condition: str = "",
-        values: Mapping[str, str] | None = None,
-    ) -> None:
-        """`condition` is one on `pages`, `values` are its parameters."""
+    def __init__(self, connection: sqlite3.Connection, wanted: Wanted, pool: Pool) -> None:
         self._connection = connection
+        self._pool = pool
         self.wanted = wanted
-        self._rows = _ROWS
-        conditions = [condition] if condition else []
-        self._values: dict[str, Any] = dict(values or {})
-        # One thing that is required and nothing beside it: then whatever matches holds it.
-        required = [one.expression for one in wanted.required] if len(wanted.required) + len(wanted.words) > 1 else []
-        for operator, expressions in (("IN", required), ("NOT IN", wanted.excluded)):
-            for expression in expressions:
-                name = f"held_{len(self._values)}"
-                self._values[name] = expression
-                conditions.append(_HOLDING.format(operator=operator, name=name))
-        self._condition = " AND ".join(f"({one})" for one in conditions)
 
-    def find(self, limit: int, text: str, links: float) -> list[Candidate]:
-        """At most some `limit` of each kind of candidates.
+    def blocks(self, text: str, links: float, *, newest: bool = False) -> Iterator[list[Candidate]]:
+        """The candidates, those first that are likelier hits. A block may hold again what one before it held.
 
-        `text` is the query as it was typed, `links` the weight of what links call a section.
+        `text` is what the query looks for, as it was typed, `links` the weight of what links call a section. How deep a
+        block reaches depends on nothing but the query: so results can be walked through, page by page. Where there are
+        filters alone, pages come from the seeds outwards, or the `newest` first.
         """
-        self._rows = max(_ROWS, limit * _ROWS_A_CANDIDATE)
-        counts = {one: self._count(one, _COMMON) for one in self.wanted.some}
-        held = sorted(filter(counts.get, counts), key=lambda one: counts[one])
-        telling = [one for one in held if counts[one] < _COMMON][:_MOST_EXPRESSIONS]
-        # To find words side by side takes a look at all rows of the rarest, and costs bm25 as much again.
-        if self.wanted.whole and len(telling) == len(held) > 0 and counts[held[0]] <= self._rows:
-            counts[self.wanted.whole] = self._count(self.wanted.whole, self._rows)
-            telling = [self.wanted.whole] * bool(counts[self.wanted.whole]) + telling
-        scores: dict[int, float] = {}
-        for section, score in self._own(telling, counts, limit) if telling else self._common(held, limit):
-            scores[section] = max(score, scores.get(section, 0.0))
-        match = any_of(telling) if telling or not held else self.wanted.every
-        for section, score in self._ranked("called_fts", match or self.wanted.any, limit) if links else ():
-            scores[section] = scores.get(section, 0.0) + links * score
-        condition = self._condition or "true"
-        values = self._values | {"text": text, "most": _TITLED_PAGES}
-        best = max(scores.values(), default=1.0)  # a long page of exactly that name would sink by bm25 alone
-        for (section,) in self._connection.execute(_TITLED.format(condition=condition), values).fetchall():
-            scores[section] = scores.get(section, 0.0) + best
-        return self._described(scores)
-
-    def _own(self, telling: Sequence[str], counts: Mapping[str, int], limit: int) -> Iterator[Row]:
-        """What matches by the words of the sections themselves."""
-        sums = accumulate(counts[one] for one in telling)
-        rare = [one for one, rows in zip(telling, sums, strict=True) if rows <= self._rows]
-        match = any_of(telling)
-        if len(rare) == len(telling):
-            yield from self._ranked("sections_fts", match, limit)
-        elif any(counts[one] for one in rare):
-            yield from self._ranked("sections_fts", f"{any_of(rare)} AND {match}", limit)
-        else:
-            yield from self._ranked("sections_fts", match, limit)
-            yield from self._ranked("sections_fts", f"{NAME_COLUMNS} : {match}", limit)
-
-    def _common(self, held: Sequence[str], limit: int) -> Iterator[Row]:
-        """Where all words are common, names decide, among the rows nearest to the seeds.
-
-        bm25 counts all rows of every word, whatever the budget, and has next to nothing to say of such words.
-        """
-        every = self.wanted.every
-        for match in (f"{NAME_COLUMNS} : {every}", every, *held[:1]) if held else ():
-            yield from self._first(match, limit)
+        if self._pool.is_empty or not (self.wanted.any or self._pool.is_narrowed):
+            return
+        if not self.wanted.any:
+            order = "changed_at DESC, pages.id" if newest else "pages.id"
+            yield from self._in_turn(_OPENINGS.format(condition=self._pool.condition, order=order), {})
+            return
+        for depth in _DEPTHS:
+            yield self._described(scores := self._found(depth, text, links))
+            if len(scores) < depth:
+                break
+        # The rest has common words only.
+        yield from self._in_turn(*self._first(self.wanted.any))
 
     def first(self, match: str, rows: int) -> list[Candidate]:
         """The first candidates that match, unranked: those nearest to the seeds."""
-        return self._described(dict(self._first(match, rows)))
-
-    def _first(self, match: str, rows: int) -> list[Row]:
-        values = self._values | {"match": match, "rows": rows}
-        return self._connection.execute(_FIRST.format(filter=self._filter("sections_fts")), values).fetchall()
-
-    def _ranked(self, table: str, match: str, limit: int) -> list[Row]:
-        filtered = self._filter(table)
-        values = self._values | {"match": match, "limit": limit, "last": self._last(table, match, self._rows)}
-        return self._connection.execute(_RANKED.format(table=table, filter=filtered), values).fetchall()
-
-    def _last(self, table: str, match: str, rows: int) -> int:
-        """The row up to which there are so many matches."""
-        values = self._values | {"match": match, "rows": rows}
-        row = self._connection.execute(_LAST.format(table=table, filter=self._filter(table)), values).fetchone()
-        return int(row[0]) if row else _NO_LAST
-
-    def _filter(self, table: str) -> str:
-        return _FILTER.format(table=table, condition=self._condition) if self._condition else ""
-
-    def _count(self, match: str, most: int, table: str = "sections_fts") -> int:
-        """How many rows match, in the whole index; counted up to `most`."""
-        values = {"match": match, "rows": most}
-        return int(self._connection.execute(_COUNT.format(table=table), values).fetchone()[0])
+        return self._described(self._first_rows(match, rows))
 
     def is_held(self, expression: str) -> bool:
         """Whether any section of the index matches, or is called so by links."""
         return any(self._count(expression, 1, table) for table in ("sections_fts", "called_fts"))
 
     def total(self) -> tuple[int, bool]:
-        """How many pages match, and whether that is an estimate, from those nearest to the seeds."""
-        match = self.wanted.any
+        """How many pages match, alike ones as one, and whether that is an estimate, from those nearest to the seeds."""
+        if not self.wanted.any:
+            statement = _ALL_GROUPS.format(condition=self._pool.condition)
+            return int(self._connection.execute(statement, self._pool.values).fetchone()[0]), False
+        match, called = self._pool.match(self.wanted.any), self._pool.match(self.wanted.any, "called_fts")
         is_estimate = self._last("sections_fts", match, _COUNTED) != _NO_LAST
         last = self._last("sections_fts", match, _SAMPLE) if is_estimate else _NO_LAST
-        values = self._values | {"match": match, "last": last}
-        filters = {"filter": self._filter("sections_fts"), "called_filter": self._filter("called_fts")}
-        (pages,) = self._connection.execute(_PAGES.format(**filters), values).fetchone()
+        values = self._pool.values | {"match": match, "called": called, "last": last}
+        filters = {"filter": self._pool.filter("sections_fts"), "called_filter": self._pool.filter("called_fts")}
+        rows = self._connection.execute(_PAGES.format(**filters), values)
+        pages = json.dumps(list(self._pool.without_excluded(page for (page,) in rows)))
+        (groups,) = self._connection.execute(_GROUPS, (pages,)).fetchone()
         if not is_estimate:
-            return int(pages), False
+            return int(groups), False
         (end,) = self._connection.execute("SELECT max(id) FROM sections").fetchone()
-        return round(pages * end / last), True
+        return round(groups * end / last), True
+
+    def _found(self, depth: int, text: str, links: float) -> dict[int, float]:
+        """The scores of sections, at most so many of each kind of candidates."""
+        budget = max(_ROWS, depth * _ROWS_A_CANDIDATE)
+        counts = {one: self._count(one, _COMMON) for one in self.wanted.some}
+        held = sorted(filter(counts.get, counts), key=lambda one: counts[one])
+        telling = [one for one in held if counts[one] < _COMMON][:_MOST_EXPRESSIONS]
+        # To find words side by side takes a look at all rows of the rarest, and costs bm25 as much again.
+        if self.wanted.whole and len(telling) == len(held) > 0 and counts[held[0]] <= budget:
+            counts[self.wanted.whole] = self._count(self.wanted.whole, budget)
+            telling = [self.wanted.whole] * bool(counts[self.wanted.whole]) + telling
+        scores: dict[int, float] = {}
+        for section, score in self._own(telling, counts, depth, budget) if telling else self._common(held, depth):
+            scores[section] = max(score, scores.get(section, 0.0))
+        match = any_of(telling) if telling or not held else self.wanted.every
+        for section, score in self._ranked("called_fts", match or self.wanted.any, depth, budget) if links else ():
+            scores[section] = scores.get(section, 0.0) + links * score
+        values = self._pool.values | {"text": text, "most": _TITLED_PAGES}
+        best = max(scores.values(), default=1.0)  # a long page of exactly that name would sink by bm25 alone
+        for (section,) in self._connection.execute(_TITLED.format(condition=self._pool.condition), values).fetchall():
+            scores[section] = scores.get(section, 0.0) + best
+        return scores
+
+    def _own(self, telling: Sequence[str], counts: Mapping[str, int], depth: int, budget: int) -> Iterator[Row]:
+        """What matches by the words of the sections themselves."""
+        sums = accumulate(counts[one] for one in telling)
+        rare = [one for one, rows in zip(telling, sums, strict=True) if rows <= budget]
+        match = any_of(telling)
+        if len(rare) == len(telling):
+            yield from self._ranked("sections_fts", match, depth, budget)
+        elif any(counts[one] for one in rare):
+            yield from self._ranked("sections_fts", f"{any_of(rare)} AND {match}", depth, budget)
+        else:
+            yield from self._ranked("sections_fts", match, depth, budget)
+            yield from self._ranked("sections_fts", f"{NAME_COLUMNS} : {match}", depth, budget)
+
+    def _common(self, held: Sequence[str], depth: int) -> Iterator[Row]:
+        """Where all words are common, names decide, among the rows nearest to the seeds.
+
+        bm25 counts all rows of every word, whatever the budget, and has next to nothing to say of such words.
+        """
+        every = self.wanted.every
+        for match in (f"{NAME_COLUMNS} : {every}", every, *held[:1]) if held else ():
+            yield from self._first_rows(match, depth).items()
+
+    def _ranked(self, table: str, match: str, depth: int, budget: int) -> list[Row]:
+        match = self._pool.match(match, table)
+        filtered = self._pool.filter(table)
+        # Where rows are filtered, those only are ranked that are let through; else full text sorts best by itself.
+        statement = _RANKED.format(table=table, filter=filtered, sign="+" if filtered else "")
+        values = {"match": match, "limit": depth, "last": self._last(table, match, budget)}
+        return self._connection.execute(statement, self._pool.values | values).fetchall()
+
+    def _last(self, table: str, match: str, rows: int) -> int:
+        """The row up to which there are so many matches."""
+        values = self._pool.values | {"match": match, "rows": rows}
+        statement = _LAST.format(table=table, filter=self._pool.filter(table))
+        row = self._connection.execute(statement, values).fetchone()
+        return int(row[0]) if row else _NO_LAST
+
+    def _first(self, match: str) -> tuple[str, dict[str, str]]:
+        """The statement for the rows that match, in their order, and its parameters."""
+        return _FIRST.format(filter=self._pool.filter("sections_fts")), {"match": self._pool.match(match)}
+
+    def _first_rows(self, match: str, rows: int) -> dict[int, float]:
+        statement, values = self._first(match)
+        return dict(self._connection.execute(statement, self._pool.values | values | {"rows": rows, "from": 0}))
+
+    def _in_turn(self, statement: str, values: Mapping[str, str]) -> Iterator[list[Candidate]]:
+        """The rows of a statement in their order, block after block."""
+        start = 0
+        for rows in chain(_DEPTHS, repeat(_DEPTHS[-1])):
+            found = dict(
+                self._connection.execute(statement, {**self._pool.values, **values, "rows": rows, "from": start})
+            )
+            yield self._described(found)
+            if len(found) < rows:
+                return
+            start += rows
+
+    def _count(self, match: str, most: int, table: str = "sections_fts") -> int:
+        """How many rows match, in the whole index; counted up to `most`."""
+        values = {"match": match, "rows": most}
+        return int(self._connection.execute(_COUNT.format(table=table), values).fetchone()[0])
 
     def _described(self, scores: Mapping[int, float]) -> list[Candidate]:
-        """The candidates in the order of their scores, best first."""
-        rows = self._connection.execute(_DESCRIBED, {"sections": json.dumps(list(scores))})
+        """The candidates in the order of their scores, best first; without pages that hold what is excluded."""
+        rows = self._connection.execute(_DESCRIBED, {"sections": json.dumps(list(scores))}).fetchall()
+        pages = self._pool.without_excluded(row[1] for row in rows)
         found = []
         for section, page, url, group, site, changed_at, order, anchor, *names, size in rows:
-            title, heading, ids, terms, links = (name or "" for name in names)
-            called = Names(title, heading, ids, terms, links, order == 0, _name(url), size)
-            found.append(Candidate(section, scores[section], page, url, group, site, changed_at, anchor, called))
+            if page in pages:
+                title, heading, ids, terms, links = (name or "" for name in names)
+                called = Names(title, heading, ids, terms, links, order == 0, _name(url), size)
+                found.append(Candidate(section, scores[section], page, url, group, site, changed_at, anchor, called))
         return sorted(found, key=lambda one: (-one.score, one.section))

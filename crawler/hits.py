@@ -6,36 +6,33 @@ Sections are what is ranked, pages are what is shown: a page's hit opens at its 
 import json
 import sqlite3
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 from crawler.candidates import Candidate, Finder, languages
 from crawler.errors import UsageError
 from crawler.filters import where
 from crawler.languages import plain, uniform
 from crawler.matches import MANY_ENDS, Sought, Wanted, wanted
+from crawler.paging import Seen, Shown, Sort, paged
+from crawler.pool import Pool
 from crawler.query import Filter, Query, parse_filter, parse_query
 from crawler.ranking import Asked, Ranking
-from crawler.results import MARK, MARK_END, Hit, Results
-from crawler.store.fulltext import FTS_COLUMNS
+from crawler.results import Hit, Results
+from crawler.snippets import LONGEST, Highlighter
 from crawler.store.schema import connect_reader, failure
 from crawler.typeahead import Completion, complete
 from crawler.vocabulary import completions, suggest, weights
 
 _MOST: Final = 10_000  # hits on a page, and pages of hits
-_CANDIDATES: Final = 100  # sections of each kind that are looked at, before they are grouped by page
 _RERANKED: Final = 50  # of the best, by what they are called and how exactly they match
-_LONGEST_TEXT: Final = 20_000  # characters of a section in which exact words are looked for
 _SAME: Final = 160  # characters that two sections begin with that say the same
 _NEARLY_SAME: Final = 0.7  # of the score of the best of them; what is less has another name
 _A_LITTLE: Final = 0.001
-_NEARLY: Final = 0.95  # of the best score of pages that are alike; above it the one that stands for them is shown
-_SNIPPET_WORDS: Final = 28
 _MORE_SECTIONS: Final = 3
-_HITS_A_SITE: Final = 2  # among those shown at once, when several sites match
 
 _FILTERS: Final = {
     "site": ("host", "give one, as in docs.example.org"),
@@ -43,7 +40,6 @@ _FILTERS: Final = {
     "since": ("date", "give YYYY-MM-DD"),
 }
 
-Sort = Literal["rank", "newest"]
 _RANKING: Final = Ranking()
 
 # The heading shown is the section's own, or that of the nearest section before it.
@@ -53,23 +49,13 @@ SELECT sections.id, sections."order", pages.url, pages.title, pages.site, pages.
         + (SELECT count(*) FROM urls WHERE same_as = pages.id),
     (SELECT heading FROM sections AS above WHERE above.page = sections.page AND above."order" <= sections."order"
         AND heading <> '' ORDER BY "order" DESC LIMIT 1),
-    coalesce((SELECT snippet(sections_fts, {FTS_COLUMNS.index("text")}, '{MARK}', '{MARK_END}', ' … ', {_SNIPPET_WORDS})
-        FROM sections_fts WHERE sections_fts MATCH :match AND rowid = sections.id), substr(sections.text, 1, 200))
+    substr(sections.text, 1, {LONGEST})
 FROM json_each(:sections) CROSS JOIN sections ON sections.id = json_each.value
 CROSS JOIN pages ON pages.id = sections.page
 """
 _TEXTS: Final = f"""
-SELECT id, substr(text, 1, {_LONGEST_TEXT}) FROM sections WHERE id IN (SELECT value FROM json_each(?))
+SELECT id, substr(text, 1, {LONGEST}) FROM sections WHERE id IN (SELECT value FROM json_each(?))
 """
-
-
-class _Seen(NamedTuple):
-    """A section that matches, and its score."""
-
-    score: float
-    candidate: Candidate
-    signs: str
-    """What the score is made of."""
 
 
 class Index:
@@ -119,13 +105,14 @@ class Index:
         with self._snapshot() as connection:
             spoken = [one.value for one in filters if one.name == "lang" and not one.excluded] or languages(connection)
             sought = wanted(parsed, spoken, lambda prefix: completions(connection, prefix, MANY_ENDS))
-            found = _find(connection, sought, filters, query, limit * page, ranking.links)
-            seen = _ranked(connection, found.candidates, parsed, query, ranking)
-            shown, more, crowded = _page(_by_page(seen), limit, page, sort)
-            hits = tuple(_hits(connection, shown, sought, (page - 1) * limit + 1))
+            found = _find(connection, sought, filters, parsed, ranking.links, sort)
+            pages = paged((_ranked(connection, some, parsed, ranking) for some in found.blocks), limit, sort)
+            shown = next(islice(pages, page - 1, None), Shown((), ""))
+            hits = tuple(_hits(connection, shown.pages, Highlighter(parsed), (page - 1) * limit + 1))
+            more = next(pages, None) is not None
             total, is_estimate = found.finder.total() if hits else (0, False)
             total = max(total, hits[-1].rank if hits else 0)
-            unfiltered = 0 if hits or not filters or not sought.any else Finder(connection, sought).total()[0]
+            unfiltered = 0 if hits or not filters or not sought.any else _total(connection, sought)
             unknown, suggestion = _unknown(connection, found.finder, sought, query)
         return Results(
             query=query,
@@ -138,7 +125,7 @@ class Index:
             suggestion=suggestion,
             relaxed=found.relaxed,
             more=more,
-            crowded=crowded,
+            crowded=shown.crowded,
             unfiltered=unfiltered,
         )
 
@@ -181,67 +168,66 @@ def _filters(**asked: Any) -> Iterator[Filter]:
 
 
 class _Found(NamedTuple):
-    candidates: list[Candidate]
+    blocks: Iterator[list[Candidate]]
     finder: Finder
     relaxed: tuple[str, ...]
 
 
 def _find(
-    connection: sqlite3.Connection, sought: Wanted, filters: Sequence[Filter], text: str, pages: int, links: float
+    connection: sqlite3.Connection, sought: Wanted, filters: Sequence[Filter], query: Query, links: float, sort: Sort
 ) -> _Found:
     """The candidates; of what is required only what can be had, if need be."""
     condition, values = where(filters)
-    text = text.strip().encode("utf-8", "replace").decode()
+    text = " ".join(term.text for group in query.groups for term in group)
 
-    def attempt(wanted: Wanted, relaxed: Sequence[Sought]) -> _Found:
-        finder = Finder(connection, wanted, condition, values)
-        candidates: list[Candidate] = []
-        deep = max(_CANDIDATES, 3 * pages)
-        while wanted.any:
-            candidates = finder.find(deep, text, links)
-            if len({one.group for one in candidates}) >= pages:
-                break
-            if len(candidates) < deep:  # all with words that tell; the rest has common ones only, and comes last
-                known = {one.section for one in candidates}
-                candidates += [one for one in finder.first(wanted.any, 3 * pages) if one.section not in known]
-                break
-            deep *= 8  # few pages with many sections each: look further down
-        return _Found(candidates, finder, tuple(one.text for one in relaxed))
+    def attempt(relaxed: Sequence[Sought]) -> tuple[bool, _Found]:
+        some = sought.relaxed(relaxed)
+        finder = Finder(connection, some, Pool(connection, some, condition, values))
+        blocks = finder.blocks(text, links, newest=sort == "newest")
+        first = next((block for block in blocks if block), [])
+        return bool(first), _Found(chain([first], blocks), finder, tuple(one.text for one in relaxed))
 
-    found = attempt(sought, ())
-    if found.candidates or not sought.required:
+    has_hits, found = attempt(())
+    if has_hits or not sought.required:
         return found
     missing = [one for one in sought.required if not found.finder.is_held(one.expression)]
-    some = attempt(sought.relaxed(missing), missing) if missing else found
-    return some if some.candidates else attempt(sought.relaxed(sought.required), sought.required)
+    for relaxed in (missing, sought.required):
+        has_hits, some = attempt(relaxed) if relaxed else (False, found)
+        if has_hits:
+            return some
+    return found  # it is the filters that leave nothing
+
+
+def _total(connection: sqlite3.Connection, sought: Wanted) -> int:
+    """How many pages would match without filters."""
+    return Finder(connection, sought, Pool(connection, sought)).total()[0]
 
 
 def _ranked(
-    connection: sqlite3.Connection, candidates: Sequence[Candidate], query: Query, text: str, ranking: Ranking
-) -> list[_Seen]:
+    connection: sqlite3.Connection, candidates: Sequence[Candidate], query: Query, ranking: Ranking
+) -> list[Seen]:
     """The candidates with their final scores, the best first."""
     if not candidates:
         return []
     top = max(one.score for one in candidates) or 1.0
     near = candidates[:_RERANKED]
-    words = [term.text for group in query.groups for term in group]
-    asked = Asked(words, ranking)
+    asked = Asked([term.text for group in query.groups for term in group], ranking)
     names = {one.section: asked.names(one.names) for one in near}
     weight = weights(connection, asked.tokens.union(*(name.tokens for some in names.values() for name in some)))
     texts = dict(connection.execute(_TEXTS, (json.dumps(list(names)),)).fetchall())
     scores = {one.section: one.score / top for one in candidates}
     signs = {one.section: f"text {scores[one.section]:.2f}" for one in candidates}
     for one in near:
-        text = plain(" ".join((*one.names[:5], texts[one.section] or "")))
+        words = plain(" ".join((*one.names[:5], texts[one.section] or "")))
         parts = {
             "names": asked.bonus(names[one.section], weight),
-            "exact": asked.exactness(text, weight),
+            "exact": asked.exactness(words, weight),
             "focus": -asked.focus(one.names),
         }
         scores[one.section] += sum(parts.values())
         signs[one.section] += "".join(f" · {name} {part:.2f}" for name, part in parts.items() if abs(part) >= 0.005)
     _settle(near, texts, scores)
-    seen = [_Seen(scores[one.section], one, signs[one.section]) for one in candidates]
+    seen = [Seen(scores[one.section], one, signs[one.section]) for one in candidates]
     return sorted(seen, key=lambda one: (-one.score, one.candidate.section))
 
 
@@ -258,53 +244,13 @@ def _settle(near: Sequence[Candidate], texts: Mapping[int, str], scores: dict[in
             scores[about.section] = scores[best.section] + _A_LITTLE
 
 
-def _by_page(seen: Sequence[_Seen]) -> list[list[_Seen]]:
-    """The sections of each page, the best page and the best section first.
-
-    Of pages that are alike, the one that stands for them, unless another matches better.
-    """
-    groups: dict[int, dict[int, list[_Seen]]] = {}
-    for one in seen:
-        groups.setdefault(one.candidate.group, {}).setdefault(one.candidate.page, []).append(one)
-    pages = []
-    for group, alike in groups.items():
-        first = next(iter(alike.values()))
-        own = alike.get(group)
-        pages.append(own if own and own[0].score >= _NEARLY * first[0].score else first)
-    return pages
-
-
-def _page(pages: list[list[_Seen]], limit: int, number: int, sort: Sort) -> tuple[list[list[_Seen]], bool, str]:
-    """The pages that one page of results shows, whether there are more, and a site that was held back.
-
-    Where several sites match, each is shown at most twice at once: what is over comes on the next page of results.
-    """
-    if sort == "newest":
-        pages = sorted(pages, key=lambda sections: sections[0].candidate.changed_at or "", reverse=True)
-    several = len({sections[0].candidate.site for sections in pages}) > 1
-    shown: list[list[_Seen]] = []
-    crowded = ""
-    for _ in range(number):
-        over: list[list[_Seen]] = []
-        shown, count, crowded = [], Counter[str](), ""
-        for sections in pages:
-            site = sections[0].candidate.site
-            count[site] += 1
-            is_crowd = several and count[site] > _HITS_A_SITE
-            if is_crowd and len(shown) < limit:
-                crowded = crowded or site
-            (over if is_crowd or len(shown) >= limit else shown).append(sections)
-        pages = over
-    return shown, bool(pages), crowded
-
-
 def _hits(
-    connection: sqlite3.Connection, pages: Sequence[Sequence[_Seen]], sought: Wanted, first: int
+    connection: sqlite3.Connection, pages: Sequence[Sequence[Seen]], highlighter: Highlighter, first: int
 ) -> Iterator[Hit]:
     order = json.dumps([sections[0].candidate.section for sections in pages])
-    rows = {row[0]: row[1:] for row in connection.execute(_SHOWN, {"match": sought.any, "sections": order})}
+    rows = {row[0]: row[1:] for row in connection.execute(_SHOWN, {"sections": order})}
     for rank, (best, *others) in enumerate(pages, first):
-        section, url, title, site, lang, fetched_at, fields, similar, heading, snippet = rows[best.candidate.section]
+        section, url, title, site, lang, fetched_at, fields, similar, heading, text = rows[best.candidate.section]
         anchor = best.candidate.anchor
         also = dict.fromkeys(one.candidate.anchor for one in others if one.candidate.anchor not in ("", anchor))
         yield Hit(
@@ -313,7 +259,7 @@ def _hits(
             href=best.candidate.href,
             title=title,
             heading=plain(heading or ""),
-            snippet=plain(snippet or "").strip(),
+            snippet=highlighter.snippet(text or "", lang or ""),
             score=round(best.score, 4),
             site=site,
             lang=lang or "",

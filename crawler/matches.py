@@ -41,6 +41,8 @@ class Sought(NamedTuple):
     """Of an identifier or a compound, expressions too: worth less, and found more often."""
     is_word: bool = False
     """Whether it is one word, which is known or not."""
+    loose: tuple["Sought", ...] = ()
+    """Of a phrase its words: what may match, too, where it is not required any more."""
 
 
 class Wanted(NamedTuple):
@@ -76,8 +78,9 @@ class Wanted(NamedTuple):
 
     def relaxed(self, some: Sequence[Sought]) -> "Wanted":
         """The same, with some of what is required no longer so: it may match."""
+        words = [word for one in some for word in (one, *one.loose)]
         return self._replace(
-            words=(*some, *self.words), required=tuple(one for one in self.required if one not in some)
+            words=(*words, *self.words), required=tuple(one for one in self.required if one not in some)
         )
 
 
@@ -94,22 +97,34 @@ def wanted(query: Query, languages: Iterable[str], ends: Ends = lambda _: ()) ->
             return any_of([quoted(term.text), *map(quoted, words)])
         return _forms(term, languages)
 
-    words, required, plain = list[Sought](), list[Sought](), list[str]()
-    for group in query.groups:
+    def sought(group: Sequence[Term]) -> Sought:
         parts = dict.fromkeys(quoted(part) for term in group for part in _parts(term))
-        is_word = len(group) == 1 and group[0].kind == "word"
-        sought = Sought(
-            text=" OR ".join(term.text for term in group),
+        loose = [Term(word, "word", False) for term in group if term.kind == "phrase" for word in _words(term.text)]
+        return Sought(
+            text=" OR ".join(term.text + "*" * (term.kind == "prefix") for term in group),
             expression=any_of([forms(term) for term in group]),
             parts=tuple(parts),
-            is_word=is_word,
+            is_word=_is_word(group),
+            loose=tuple(sought([word]) for word in loose[:_LONGEST_WHOLE]),
         )
-        (required if any(term.required for term in group) else words).append(sought)
-        if is_word:
+
+    words, required, plain = list[Sought](), list[Sought](), list[str]()
+    for group in query.groups:
+        (required if any(term.required for term in group) else words).append(sought(group))
+        if _is_word(group):
             plain.append(group[0].text)
     whole = quoted(spaced(" ".join(plain))) if 1 < len(plain) <= _LONGEST_WHOLE else ""
     excluded = tuple(_forms(term, ()) for term in query.excluded)
     return Wanted(tuple(words), tuple(required), excluded, whole)
+
+
+def _is_word(group: Sequence[Term]) -> bool:
+    return len(group) == 1 and group[0].kind == "word"
+
+
+def _words(phrase: str) -> list[str]:
+    """The words of a phrase that hold a letter or a digit."""
+    return [word for word in phrase.split() if any(map(str.isalnum, word))]
 
 
 def _forms(term: Term, languages: Iterable[str]) -> str:

@@ -91,7 +91,7 @@ class Asked:
     def __init__(self, words: Sequence[str], ranking: Ranking) -> None:
         """`words` as they were typed."""
         self.tokens = tokens(" ".join(words))
-        self._stems = frozenset(map(_stem, self.tokens))
+        self._stems = frozenset(map(without_ending, self.tokens))
         self._words = [
             (re.compile(rf"(?<![^\W_]){re.escape(word)}(?![^\W_])"), tokens(word)) for word in map(str.lower, words)
         ]
@@ -103,7 +103,7 @@ class Asked:
         for name, worth, kind in names.each(self._ranking):
             its = tokens(name)
             if len(its) <= _LONGEST_NAME and not (
-                self.tokens.isdisjoint(its) and self._stems.isdisjoint(map(_stem, its))
+                self.tokens.isdisjoint(its) and self._stems.isdisjoint(map(without_ending, its))
             ):
                 found.append(Name(its, worth, kind))
         return found
@@ -130,8 +130,10 @@ class Asked:
         same = self.tokens & others
         common = sum(weight[token] for token in same)
         if len(same) < len(self.tokens):
-            stems = {_stem(token) for token in others - same}
-            common += self._ranking.inflected * sum(weight[one] for one in self.tokens - same if _stem(one) in stems)
+            stems = {without_ending(token) for token in others - same}
+            common += self._ranking.inflected * sum(
+                weight[one] for one in self.tokens - same if without_ending(one) in stems
+            )
         return common
 
     def exactness(self, text: str, weight: Mapping[str, float]) -> float:
@@ -149,7 +151,7 @@ def tokens(text: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=4096)
-def _stem(token: str) -> str:
+def without_ending(token: str) -> str:
     """What is left without an English ending; for other languages nothing is lost but a few more that are alike."""
     stem = _ENDING.sub("", token)
     return stem if len(stem) >= 3 else token

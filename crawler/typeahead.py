@@ -12,6 +12,7 @@ from typing import Final
 from crawler.candidates import Candidate, Finder
 from crawler.languages import folded, plain
 from crawler.matches import NAME_COLUMNS, Sought, any_of, quoted, wanted
+from crawler.pool import Pool
 from crawler.query import parse_query
 from crawler.ranking import Asked, Ranking
 from crawler.vocabulary import completions, weights
@@ -54,7 +55,8 @@ def complete(connection: sqlite3.Connection, text: str, limit: int) -> Completio
         words.append(Sought(last, any_of(list(map(quoted, ends)))))
     if not words:
         return Completion(queries, ())
-    finder = Finder(connection, sought._replace(words=tuple(words), required=()))
+    sought = sought._replace(words=tuple(words), required=())
+    finder = Finder(connection, sought, Pool(connection, sought))
     near = finder.first(f"{NAME_COLUMNS} : {finder.wanted.every}", _ROWS)
     return Completion(queries, tuple(_places(connection, near, queries[:_LIKELY] or (text,), limit)))
 

@@ -262,7 +262,7 @@ def test_common_words_do_not_make_a_search_slow_or_blind(add: Add, db: Path, mon
     monkeypatch.setattr("crawler.candidates._COMMON", 50)
     monkeypatch.setattr("crawler.candidates._COUNTED", 60)
     monkeypatch.setattr("crawler.candidates._SAMPLE", 20)
-    monkeypatch.setattr("crawler.hits._CANDIDATES", 10)
+    monkeypatch.setattr("crawler.candidates._DEPTHS", (10, 80))
     sections = [(f"s{number}", "", "a zebra in the plains") for number in range(2)]
     for number in range(40):
         add(f"http://h.test/{number}", f"Page {number}", *sections)

@@ -94,7 +94,7 @@ def test_what_is_required_and_excluded_stands_apart() -> None:
     assert sought.excluded == ('"dogs"',)
     relaxed = sought.relaxed(sought.required[:1])
     assert [one.text for one in relaxed.required] == ["tmux"]
-    assert [one.text for one in relaxed.words] == ["pane pid", "user"]
+    assert [one.text for one in relaxed.words] == ["pane pid", "pane", "pid", "user"]
 
 
 @given(st.text(alphabet="ab \"'*-+:()^{}|.,_NEARORAND\u200b\u0300日é", max_size=40))

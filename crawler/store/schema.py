@@ -37,6 +37,7 @@ _READER_PRAGMAS = (
     "PRAGMA trusted_schema = OFF",  # a file from elsewhere must not run functions of its own
     "PRAGMA cell_size_check = ON",
     "PRAGMA mmap_size = 268435456",
+    "PRAGMA cache_size = -32768",  # 32 MiB, of what lies beyond: rows of sections, looked up in no order
     "PRAGMA busy_timeout = 5000",
 )
 

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from crawler import Index
@@ -43,7 +44,8 @@ def row(name: str, queries: Sequence[str], ask: Callable[[str], object]) -> None
         ask(query)
         times.append((time.perf_counter() - started) * 1000)
     times.sort()
-    print(f"{name:24} {len(times):6} {times[len(times) // 2]:10.1f} {times[int(0.95 * len(times))]:10.1f}")
+    median, p95, most = times[len(times) // 2], times[int(0.95 * len(times))], times[-1]
+    print(f"{name:24} {len(times):6} {median:10.1f} {p95:10.1f} {most:10.1f}")
 
 
 def shell_seconds(db: Path, query: str) -> float:
@@ -75,13 +77,18 @@ def main() -> int:
         def some(count: int) -> list[str]:
             return [" ".join(chance.choices(words, cum_weights=weights, k=count)) for _ in range(EACH)]
 
-        print(f"{'queries':24} {'':>6} {'median ms':>10} {'p95 ms':>10}")
+        print(f"{'queries':24} {'':>6} {'median ms':>10} {'p95 ms':>10} {'most':>10}")
         with Index(db) as index:
             row("a word, any", chance.choices(words, k=EACH), index.search)
             for count, name in ((1, "a word"), (2, "two words"), (3, "three words")):
                 row(f"{name}, as they come", some(count), index.search)
             row("the commonest words", words[:20], index.search)
             row("titles", titles, index.search)
+            row("+two +words", ["+" + " +".join(query.split()) for query in some(2)], index.search)
+            row("a word -another", [query.replace(" ", " -") for query in some(2)], index.search)
+            row("a word path:*0.html", [f"{query} path:*{chance.randrange(100)}" for query in some(1)], index.search)
+            row("a word lang:la", [f"{query} lang:la" for query in some(1)], index.search)
+            row("a word, tenth page", some(1), partial(index.search, page=10))
             typed = [query[:end] for query in some(2)[:50] for end in range(1, len(query) + 1)]
             row("at every key", typed, index.complete)
         print(f"crawl search: {shell_seconds(db, some(2)[0]):.2f} s of CPU")

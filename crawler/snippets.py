@@ -1,0 +1,106 @@
+"""The words of a section around what was looked for, with marks where it matches. Pure.
+
+FTS5 has a snippet() of its own, whose time grows with the square of the matches in a row: one long page would stop
+every search that finds it.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import islice
+from typing import Final
+
+from crawler.languages import BREAK, folded, plain, spaced, stem
+from crawler.query import Query
+from crawler.ranking import without_ending
+from crawler.results import MARK, MARK_END
+
+LONGEST: Final = 20_000  # characters of a text that are looked at
+_WIDTH: Final = 200  # characters
+_BEFORE: Final = 40  # of them before the first match
+_MOST_MATCHES: Final = 300
+_WORD: Final = re.compile(r"[^\W_]+")
+_MARKS: Final = str.maketrans("", "", MARK + MARK_END)
+
+
+class _Folds(dict[int, str]):
+    """Of each character what stands for it, one character, so that places in a text stay."""
+
+    def __missing__(self, code: int) -> str:
+        one = folded(chr(code))
+        self[code] = one if len(one) == 1 else chr(code)
+        return self[code]
+
+
+_FOLDS: Final = _Folds()
+
+
+class Highlighter:
+    """Makes the snippets of one search."""
+
+    def __init__(self, query: Query) -> None:
+        words = dict.fromkeys(
+            word for group in query.groups for term in group for word in _WORD.findall(folded(term.text))
+        )
+        self._words = [word for word in words if spaced(word) == word]
+        self._prefixes = tuple(folded(term.text) for group in query.groups for term in group if term.kind == "prefix")
+        self._runs = dict.fromkeys(piece for word in words if spaced(word) != word for piece in _pieces(word))
+
+    def snippet(self, text: str, lang: str) -> str:
+        """Some words of a text, where most of what was looked for stands together; else those that it begins with."""
+        text = plain(text[:LONGEST]).translate(_MARKS)
+        found = list(islice(self._matches(text.translate(_FOLDS), lang), _MOST_MATCHES))
+        start = max(0, _densest(found) - _BEFORE)
+        start = text.find(" ", start, start + _BEFORE) + 1 if start else 0
+        end = start + _WIDTH
+        if end < len(text):
+            end = max(text.rfind(" ", start, end), end - _BEFORE)
+        parts, at = list[str](), start
+        for first, last, _ in found:
+            if at <= first and last <= end:
+                parts += text[at:first], MARK, text[first:last], MARK_END
+                at = last
+        shown = "".join((*parts, text[at:end])).strip()
+        return f"{'… ' if start else ''}{shown}{' …' if end < len(text) else ''}"
+
+    def _matches(self, text: str, lang: str) -> Iterator[tuple[int, int, str]]:
+        """Where in a folded text something that was looked for stands: its start, its end, what it is; in order."""
+        begins = "|".join(re.escape(_beginning(word, lang)) for word in (*self._words, *self._prefixes))
+        pattern = "|".join([*map(re.escape, self._runs), *([rf"(?<![^\W_])(?:{begins})[^\W_]*"] if begins else [])])
+        forms = {_stem(word, lang): word for word in self._words}
+        for match in re.finditer(pattern, text) if pattern else ():
+            token = match[0]
+            known = token if token in self._words or token in self._runs else forms.get(_stem(token, lang))
+            if known or token.startswith(self._prefixes):
+                yield *match.span(), known or token
+
+
+def _pieces(run: str) -> list[str]:
+    """Of a script without spaces between words: a run of characters as a whole, then by twos, of which words are."""
+    characters = spaced(run).strip(BREAK).split(BREAK)
+    return [run, *("".join(characters[at : at + 2]) for at in range(len(characters) - 1))]
+
+
+@lru_cache(maxsize=4096)
+def _stem(word: str, lang: str) -> str:
+    found = folded(stem(word, lang))
+    return without_ending(word) if found == word else found
+
+
+def _beginning(word: str, lang: str) -> str:
+    """What the forms of a word begin with, more or less."""
+    stem_of = _stem(word, lang)
+    same = next((at for at, pair in enumerate(zip(word, stem_of, strict=False)) if pair[0] != pair[1]), len(stem_of))
+    return word[: max(same, 1)]
+
+
+def _densest(found: Sequence[tuple[int, int, str]]) -> int:
+    """Where the first stretch of text begins in which the most different words are."""
+    best, best_count, last = 0, 0, 0
+    for first, (start, _, _) in enumerate(found):
+        last = max(last, first)
+        while last < len(found) and found[last][1] <= start + _WIDTH - _BEFORE:
+            last += 1
+        if (count := len({word for _, _, word in found[first:last]})) > best_count:
+            best, best_count = start, count
+    return best
