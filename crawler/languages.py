@@ -63,6 +63,7 @@ _STEMMERS: Final = {
     "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian", "st": "sesotho", "sv": "swedish",
     "ta": "tamil", "tr": "turkish", "yi": "yiddish",
 }  # fmt: skip
+_MARKS_BEGIN: Final = 0xE200
 _REMEMBERED: Final = 50_000  # pieces of text whose stems need not be worked out again
 
 
@@ -229,6 +230,11 @@ def is_word(token: str) -> bool:
     return token.isalpha() or 2 * sum(map(str.isdigit, token)) <= len(token)
 
 
+def mark(lang: str) -> str:
+    """A character of private use that stands behind the stems of a language: they count for its pages alone."""
+    return chr(_MARKS_BEGIN + 26 * (ord(lang[0]) - ord("a")) + ord(lang[1]) - ord("a"))
+
+
 def stem(word: str, lang: str) -> str:
     """The stem of a word in a language, by Snowball; the word itself, in lower case, where there is no stemmer."""
     stemmer = _stemmer(lang)
@@ -236,13 +242,14 @@ def stem(word: str, lang: str) -> str:
 
 
 def stems(text: str, lang: str) -> str:
-    """The stems of the words of a text in a language that are others than the words, each once, with spaces between.
+    """The stems of the words of a text in a language, each once, with the mark of the language, with spaces between.
 
     Empty for English, whose stems the index makes itself, and for languages without stemmer.
     """
     if (stemmer := _stemmer(lang)) is None:
         return ""
     known: dict[str, tuple[str, ...]] = _of_thread.known.setdefault(lang, {})
+    sign = mark(lang)
     pieces = set(text.lower().split())
     if len(known) > _REMEMBERED:
         known.clear()
@@ -250,8 +257,13 @@ def stems(text: str, lang: str) -> str:
     for piece in pieces.difference(known):
         words = _WORD.findall(piece)
         # Of a short word of Hindi nothing but a consonant may be left, which says nothing.
-        known[piece] = tuple(one for one in {*stemmer.stemWords(words)}.difference(words) if len(one) > 1)
+        known[piece] = tuple(one + sign for one in {*stemmer.stemWords(words)} if len(one) > 1)
     return " ".join(sorted(set[str]().union(*map(known.__getitem__, pieces))))
+
+
+def has_stems(lang: str) -> bool:
+    """Whether texts in a language get stems here: English ones have those of the index itself."""
+    return lang in _STEMMERS
 
 
 def _stemmer(lang: str) -> Any:

@@ -8,9 +8,11 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
-from crawler.languages import spaced, stem
+from crawler.forms import signed, stemmed
+from crawler.languages import spaced
 from crawler.query import Query, Term
 
+_FORMS: Final = "{forms}"
 NAME_COLUMNS: Final = "{title heading ids terms}"  # a column filter: where sections have their names
 
 _PARTS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
@@ -135,16 +137,28 @@ def _forms(term: Term, languages: Iterable[str]) -> str:
     itself = quoted(spaced(text))
     if term.kind == "prefix":
         return f"{itself} *"
+    if term.kind == "word" and (forms := _signed(term)):
+        return f"{_FORMS} : {quoted(forms)}"
     if term.kind == "phrase" or (term.text.isascii() and not term.text.isalpha()):
         return itself
-    stems = dict.fromkeys(stem(term.text, language) for language in languages)
-    return any_of([itself, *(quoted(one) for one in stems if one != term.text.lower())])
+    return any_of([itself, *(f"{_FORMS} : {quoted(one)}" for one in stemmed(term.text, languages))])
+
+
+def _signed(term: Term) -> str:
+    """The form of a word that has signs, C++ or #include; empty where it has none, or is more than that."""
+    form = next(signed(term.text), "")
+    return form if len(form) == len(term.text) else ""
 
 
 def _parts(term: Term) -> list[str]:
-    """Of an identifier its parts: bounded_queue, getUserName; of words without spaces between them its pieces."""
+    """Of an identifier its parts: bounded_queue, getUserName; of words without spaces between them its pieces.
+
+    Of a word with signs, the word without.
+    """
     if term.kind != "word":
         return []
+    if _signed(term):
+        return [term.text]
     characters = spaced(term.text).strip(_SOFT).split(_SOFT)
     size = _OF_A_WORD if characters[0] >= _CJK else _OF_A_SYLLABLE
     if len(characters) > size:

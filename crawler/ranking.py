@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from crawler.languages import folded
 
-_TOKEN: Final = re.compile(r"(?:[^\W_]|(?<=\d)[._](?=\d))+")  # of 3_8_1 and 3.8.1 one word
+_TOKEN: Final = re.compile(r"(?:[^\W_]|(?<=\d)[._](?=\d))+(?:\+\+|#(?!\w))?")  # of 3_8_1 and 3.8.1 one word; C++
 _NUMBERING: Final = re.compile(r"(?:[A-Z]\.)?(?:\d+\.)+\d*\s+|\d+\s+")  # of 5.1. Indexes
 _ENDING: Final = re.compile(r"(?:ies|ing|ed|es|[sey])$")
 _LONGEST_NAME: Final = 20  # words; what is longer is a sentence

@@ -143,7 +143,8 @@ def _mended(connection: sqlite3.Connection, run: Callable[..., sqlite3.Cursor], 
         run(fulltext.rebuild(index))
         done.append(f"made {index} anew from {table}")
     # The weights that searches rank by are kept with the index.
-    run(fulltext.RANKED)
+    for statement in fulltext.RANKED:
+        run(statement)
     for what, statements in _ADOPTIONS.items():
         rows = ORPHANS[what]
         for statement in statements:

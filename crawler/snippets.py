@@ -39,19 +39,24 @@ class Highlighter:
     """Makes the snippets of one search."""
 
     def __init__(self, query: Query) -> None:
+        terms = [(folded(term.text), term.kind) for group in query.groups for term in group]
         words = dict.fromkeys(
-            word for group in query.groups for term in group for word in _WORD.findall(folded(term.text))
+            word for text, _ in terms for word in _WORD.findall(text) if len(word) > 1 or word == text
         )
         self._words = [word for word in words if spaced(word) == word]
-        self._prefixes = tuple(folded(term.text) for group in query.groups for term in group if term.kind == "prefix")
+        self._prefixes = tuple(text for text, kind in terms if kind == "prefix")
+        # What has signs, and what is written without spaces, is looked for as it stands, and first.
         self._runs = dict.fromkeys(piece for word in words if spaced(word) != word for piece in _pieces(word))
+        self._signed = dict.fromkeys(text for text, _ in terms if not _WORD.fullmatch(text))
 
     def snippet(self, text: str, lang: str) -> str:
         """Some words of a text, where most of what was looked for stands together; else those that it begins with."""
         text = plain(text[:LONGEST]).translate(_MARKS)
         found = list(islice(self._matches(text.translate(_FOLDS), lang), _MOST_MATCHES))
-        start = max(0, _densest(found) - _BEFORE)
-        start = text.find(" ", start, start + _BEFORE) + 1 if start else 0
+        start = _densest(found) - _BEFORE
+        if start + _WIDTH > len(text):
+            start = len(text) - _WIDTH
+        start = text.find(" ", start, start + _BEFORE) + 1 if start > 0 else 0
         end = start + _WIDTH
         if end < len(text):
             end = max(text.rfind(" ", start, end), end - _BEFORE)
@@ -65,12 +70,14 @@ class Highlighter:
 
     def _matches(self, text: str, lang: str) -> Iterator[tuple[int, int, str]]:
         """Where in a folded text something that was looked for stands: its start, its end, what it is; in order."""
-        begins = "|".join(re.escape(_beginning(word, lang)) for word in (*self._words, *self._prefixes))
-        pattern = "|".join([*map(re.escape, self._runs), *([rf"(?<![^\W_])(?:{begins})[^\W_]*"] if begins else [])])
+        alone = [rf"{re.escape(one)}(?![^\W_])" for one in self._signed]
+        alone += [re.escape(_beginning(word, lang)) + r"[^\W_]*" for word in (*self._words, *self._prefixes)]
+        pattern = "|".join([*([rf"(?<![^\W_])(?:{'|'.join(alone)})"] if alone else []), *map(re.escape, self._runs)])
         forms = {_stem(word, lang): word for word in self._words}
         for match in re.finditer(pattern, text) if pattern else ():
             token = match[0]
-            known = token if token in self._words or token in self._runs else forms.get(_stem(token, lang))
+            is_typed = token in self._signed or token in self._runs or token in self._words
+            known = token if is_typed else forms.get(_stem(token, lang))
             if known or token.startswith(self._prefixes):
                 yield *match.span(), known or token
 

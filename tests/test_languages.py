@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from crawler import Report, diff, search
 from crawler.doctor import examine
-from crawler.languages import BREAK, code, guess, is_word, plain, spaced, stem, stems, uniform
+from crawler.languages import BREAK, code, guess, is_word, mark, plain, spaced, stem, stems, uniform
 from crawler.remedy import repair
 from crawler.sections import words_of
 from tests.site import Site
 from tests.test_properties import steady
 
 Run = Callable[..., Report]
-SCHEMA_3 = (Path(__file__).parent / "data" / "schema-3.sql").read_text()
+OLD = {version: (Path(__file__).parent / "data" / f"schema-{version}.sql").read_text() for version in (3, 4)}
 
 texts = st.text(
     st.characters(exclude_categories=("Cs",)) | st.sampled_from("漢字かなガｶﾞ한국ไทยกัခြသ་རྒྱ\u200b\xad\u3099Ａ１ é")
@@ -96,9 +96,11 @@ def test_forms_of_a_word_have_one_stem(lang: str, word: str, other: str) -> None
     assert stem(word, lang) == stem(other, lang)
 
 
-def test_stems_are_those_that_are_not_the_words_themselves() -> None:
+def test_stems_are_marked_with_their_language() -> None:
     """Each once and in one order; none of English, and none where there is no stemmer."""
-    assert stems("Les chevaux, les CHEVAUX! le cheval mange", "fr") == "cheval le mang"
+    fr = mark("fr")
+    assert stems("Les chevaux, les CHEVAUX! le cheval mange", "fr") == f"cheval{fr} le{fr} mang{fr}"
+    assert len({mark("fr"), mark("de"), mark("rf")}) == 3
     assert stems("the horses", "en") == stems("馬", "ja") == stems("words", "") == ""
     assert stem("Horses", "xx") == "horses"
 
@@ -341,12 +343,14 @@ def test_few_new_sections_of_many_are_no_reason_to_count_again(
     assert {"gnu", "giraffe"} <= words(db).keys()
 
 
-def old(path: Path, text: str, lang: str) -> None:
-    """A file of schema 3 with a page that says the text, as its crawler wrote it."""
+def old(path: Path, text: str, lang: str, version: int = 3) -> None:
+    """A file of schema 3 or 4 with a page that says the text, as its crawler wrote it."""
     from crawler.fingerprint import digest
 
+    if version == 4:
+        text = uniform(text)
     with closing(sqlite3.connect(path, isolation_level=None)) as file:
-        file.executescript(SCHEMA_3)
+        file.executescript(OLD[version])
         file.execute(
             "INSERT INTO urls(id, url, host, depth, state, reason, status, fetched_at) "
             "VALUES (1, 'http://h/', 'h', 0, 'done', '', 200, '2026-01-01T00:00:00Z')"
@@ -358,24 +362,29 @@ def old(path: Path, text: str, lang: str) -> None:
         file.execute(
             'INSERT INTO sections(id, page, "order", anchor, title, heading, ids, terms, text) '
             "VALUES (1, 1, 0, '', ?, ?, '', ?, ?)",
-            (text[:5], text[:5], text[:3], text),
+            (text[:5], text[:5], text[:3], text if version == 3 else spaced(text)),
         )
+        if version == 4:
+            file.execute("UPDATE sections SET stems = 'cheval dans'")
         file.execute("INSERT INTO called VALUES (1, ?)", (text[-4:],))
         file.execute("INSERT INTO called_fts(called_fts) VALUES ('rebuild')")
 
 
+@pytest.mark.parametrize("version", [3, 4])
 @pytest.mark.parametrize(
     ("lang", "text", "queries"),
     [
         ("fr", "Les chevaux dansaient", ("cheval", "chevaux", "danser")),
         ("", SAMPLES["de"], ("Kind", "Bücher", "gelesen")),
         ("ja", "東京都の猫\u200bはカー\xadテンの陰で眠る", ("東京", "猫は", "カーテン", "で眠る")),
-        ("en", "plain old words", ("plain", "word")),
+        ("en", "plain old words in C++", ("plain", "word", "C++")),
     ],
 )
-def test_a_file_of_schema_3_learns_its_languages(db: Path, lang: str, text: str, queries: tuple[str, ...]) -> None:
+def test_an_older_file_learns_its_languages(
+    db: Path, lang: str, text: str, queries: tuple[str, ...], version: int
+) -> None:
     """The doctor brings it up: forms, single characters and the languages of pages are known, and the file is sound."""
-    old(db, text, lang)
+    old(db, text, lang, version)
     diagnosis = examine(db)
     assert diagnosis.sound, diagnosis
     for query in queries:

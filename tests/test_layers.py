@@ -21,7 +21,7 @@ LAYERS = [
         "vocabulary",
         "recall",
     ],
-    ["transport", "results", "vocabulary"],
+    ["transport", "results", "vocabulary", "forms"],
     ["adapter", "wall", "sitemap"],
     ["fields", "robots", "page", "fetch", "query", "judgements"],
     ["feed", "probe", "traps", "filters", "matches", "ranking"],

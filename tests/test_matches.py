@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.languages import spaced
+from crawler.languages import spaced, stems
 from crawler.matches import MANY_ENDS, wanted
 from crawler.query import parse_query
 from crawler.store.fulltext import INDEXES
@@ -29,7 +29,7 @@ ROWS = {
 @pytest.fixture(scope="module")
 def index() -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(":memory:")
-    connection.execute("CREATE TABLE sections(id INTEGER PRIMARY KEY, title, heading, ids, terms, text, stems)")
+    connection.execute("CREATE TABLE sections(id INTEGER PRIMARY KEY, title, heading, ids, terms, text, forms)")
     connection.execute(INDEXES[0])
     for number, text in ROWS.items():
         connection.execute("INSERT INTO sections_fts(rowid, text) VALUES (?, ?)", (number, spaced(text)))
@@ -76,14 +76,22 @@ def test_every_word_and_alternatives(index: sqlite3.Connection) -> None:
 
 
 def test_stems_of_the_languages_of_the_index(index: sqlite3.Connection) -> None:
-    """A word is looked for in its other forms in each language that there is; a phrase is not."""
-    index.execute("INSERT INTO sections_fts(rowid, stems) VALUES (20, 'cheval')")
+    """A word is looked for in its other forms in each language that there is; a phrase is not.
+
+    What a stem is in one language is a word in another, which the query does not mean.
+    """
+    index.execute("INSERT INTO sections_fts(rowid, forms) VALUES (20, ?)", (stems("cheval", "fr"),))
+    index.execute("INSERT INTO sections_fts(rowid, text, forms) VALUES (21, 'cheval', ?)", (stems("cheval", "nl"),))
     try:
         assert found(index, wanted(parse_query("chevaux"), ("fr", "de")).any) == {20}
         assert 20 not in found(index, wanted(parse_query('"chevaux"'), ("fr", "de")).any)
         assert 20 not in found(index, wanted(parse_query("chevaux"), ()).any)
     finally:
-        index.execute("INSERT INTO sections_fts(sections_fts, rowid, stems) VALUES ('delete', 20, 'cheval')")
+        for row, text, lang in ((20, None, "fr"), (21, "cheval", "nl")):
+            index.execute(
+                "INSERT INTO sections_fts(sections_fts, rowid, text, forms) VALUES ('delete', ?, ?, ?)",
+                (row, text, stems("cheval", lang)),
+            )
 
 
 def test_what_is_required_and_excluded_stands_apart() -> None:
@@ -101,7 +109,7 @@ def test_what_is_required_and_excluded_stands_apart() -> None:
 def test_no_query_is_a_syntax_error(text: str) -> None:
     """Whatever is typed, SQLite carries it out, or there is nothing to carry out."""
     connection = sqlite3.connect(":memory:")
-    connection.execute("CREATE VIRTUAL TABLE rows USING fts5(text, tokenize = 'porter unicode61')")
+    connection.execute("CREATE VIRTUAL TABLE rows USING fts5(text, forms, tokenize = 'porter unicode61')")
     sought = wanted(parse_query(text), ("fr",))
     for match in (sought.any, sought.every, *sought.excluded, *sought.some):
         if match:

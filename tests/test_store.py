@@ -314,7 +314,7 @@ def test_creating_the_schema_is_all_or_nothing(tmp_path: Path, monkeypatch: pyte
 
     path = tmp_path / "crawl.db"
 
-    monkeypatch.setattr(schema, "RANKED", "no SQL")
+    monkeypatch.setattr(schema, "RANKED", ("no SQL",))
     with pytest.raises(IndexFileError):
         SqliteStore(path)
     monkeypatch.undo()

@@ -3,12 +3,14 @@
 import sqlite3
 from typing import Final
 
+from crawler.forms import forms
 from crawler.languages import is_word, spaced
 
-FTS_COLUMNS: Final = ("title", "heading", "ids", "terms", "text", "stems")
+FTS_COLUMNS: Final = ("title", "heading", "ids", "terms", "text", "forms")
 # bm25 weights in the order of FTS_COLUMNS, kept in the file so that sqlite-utils and Datasette rank as we do.
 FTS_WEIGHTS: Final = (2.0, 5.0, 3.0, 3.0, 1.0, 0.5)
 RANK: Final = f"bm25({', '.join(map(str, FTS_WEIGHTS))})"
+CALLED_COLUMNS: Final = ("links", "forms")
 # The indexes, and the tables that they index.
 FULL_TEXT: Final = {"sections_fts": "sections", "called_fts": "called", "words_fts": "sections"}
 WITHOUT_SIZES: Final = frozenset({"words_fts"})
@@ -24,13 +26,16 @@ INDEXES: Final = (
     # What links call a section is a table and an index of its own: kept with the sections, every one that gains a text
     # would have to be written and indexed anew.
     "CREATE VIRTUAL TABLE called_fts USING fts5"
-    f"(links, content='called', content_rowid='section', tokenize='porter {_WORDS}')",
+    f"({', '.join(CALLED_COLUMNS)}, content='called', content_rowid='section', tokenize='porter {_WORDS}')",
     # Words as they are written, and in which sections: the table `words` is counted from it. No place within a section
     # is kept, and it is a twentieth of the file.
     f"CREATE VIRTUAL TABLE words_fts USING fts5({', '.join(_WORD_COLUMNS)}, content='sections', content_rowid='id', "
     f"detail=none, columnsize=0, tokenize='{_WORDS}')",
 )
-RANKED: Final = f"INSERT INTO sections_fts(sections_fts, rank) VALUES ('rank', '{RANK}')"
+RANKED: Final = (
+    f"INSERT INTO sections_fts(sections_fts, rank) VALUES ('rank', '{RANK}')",
+    "INSERT INTO called_fts(called_fts, rank) VALUES ('rank', 'bm25(1.0, 0.5)')",
+)
 
 
 def rebuild(index: str) -> str:
@@ -82,5 +87,6 @@ WHERE doc > (SELECT count(*) >= {_FEW} FROM sections) AND is_word(term)
 
 def prepare(connection: sqlite3.Connection) -> None:
     """Gives a connection the functions that statements about full text call."""
+    connection.create_function("forms", 2, lambda text, lang: forms(text or "", lang or ""), deterministic=True)
     connection.create_function("spaced", 1, lambda text: spaced(text or ""), deterministic=True)
     connection.create_function("is_word", 1, is_word, deterministic=True)

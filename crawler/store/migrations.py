@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Final
 
 from crawler.fingerprint import digest, sketch
-from crawler.languages import guess, spaced, stems, uniform
+from crawler.forms import forms
+from crawler.languages import guess, spaced, uniform
 from crawler.store.fulltext import COUNT_WORDS, FULL_TEXT, INDEXES, RANKED, TRIGGERS, WORDS, rebuild
 
 _AS_INDEXED: Final = """
@@ -69,21 +70,42 @@ def _to_3(run: Callable[..., sqlite3.Cursor]) -> None:
     run(f"UPDATE pages SET sketch = sketch({TEXT_OF_PAGE}), similar_to = NULL")
 
 
-def _to_4(run: Callable[..., sqlite3.Cursor]) -> None:
-    """Search in every language: texts are spaced, stems stand beside them, and words are counted."""
-    for trigger in TRIGGERS:
-        run(f"DROP TRIGGER IF EXISTS {trigger}")
-    run("DROP TABLE IF EXISTS sections_fts")
-    run("DROP TABLE IF EXISTS called_fts")
-    run("ALTER TABLE sections ADD COLUMN stems TEXT")
+def _from_3(run: Callable[..., sqlite3.Cursor]) -> None:
+    """Search in every language: texts are spaced, other forms of words stand beside them, and words are counted."""
+    _drop_indexes(run)
+    _add_forms(run)
+    for statement in (LANG_INDEX, *WORDS):
+        run(statement)
     run(
         f"UPDATE pages SET text_hash = digest(uniform({_AS_INDEXED})), sketch = sketch(uniform({_AS_INDEXED})) "
         f"WHERE text_hash = digest({_AS_INDEXED}) AND {_AS_INDEXED} <> uniform({_AS_INDEXED})"
     )
+    _index_anew(run)
+
+
+def _from_4(run: Callable[..., sqlite3.Cursor]) -> None:
+    """The forms of words, which were stems: with the language that they are of, and with the signs of words."""
+    _drop_indexes(run)
+    run("ALTER TABLE sections DROP COLUMN stems")
+    _add_forms(run)
+    _index_anew(run)
+
+
+def _drop_indexes(run: Callable[..., sqlite3.Cursor]) -> None:
+    for trigger in TRIGGERS:
+        run(f"DROP TRIGGER IF EXISTS {trigger}")
+    for index in FULL_TEXT:
+        run(f"DROP TABLE IF EXISTS {index}")
+
+
+def _add_forms(run: Callable[..., sqlite3.Cursor]) -> None:
+    for table in ("sections", "called"):
+        run(f"ALTER TABLE {table} ADD COLUMN forms TEXT")
+
+
+def _index_anew(run: Callable[..., sqlite3.Cursor]) -> None:
     _take_apart(run)
-    for statement in (LANG_INDEX, *WORDS, *INDEXES, *TRIGGERS.values(), RANKED, *map(rebuild, FULL_TEXT)):
-        run(statement)
-    for statement in COUNT_WORDS:
+    for statement in (*INDEXES, *TRIGGERS.values(), *RANKED, *map(rebuild, FULL_TEXT), *COUNT_WORDS):
         run(statement)
 
 
@@ -97,8 +119,12 @@ def _take_apart(run: Callable[..., sqlite3.Cursor]) -> None:
     run("UPDATE pages SET title = uniform(title) WHERE title <> uniform(title)")
     run(f"UPDATE pages SET lang = guess({TEXT_OF_PAGE}) WHERE coalesce(lang, '') = ''")
     run(
-        "UPDATE sections SET stems = stems(pages.title, heading, text, lang) FROM pages "
-        "WHERE pages.id = sections.page AND stems IS NULL"
+        "UPDATE sections SET forms = forms_of(pages.title, heading, text, lang) FROM pages "
+        "WHERE pages.id = sections.page AND sections.forms IS NULL"
+    )
+    run(
+        "UPDATE called SET forms = forms_of(links, lang) FROM sections, pages "
+        "WHERE sections.id = called.section AND pages.id = sections.page AND called.forms IS NULL"
     )
     for table, columns in (("sections", ("title", "heading", "terms", "text")), ("called", ("links",))):
         values = ", ".join(f"{column} = as_indexed({column})" for column in columns)
@@ -106,7 +132,8 @@ def _take_apart(run: Callable[..., sqlite3.Cursor]) -> None:
         run(f"UPDATE {table} SET {values} WHERE {needed}")
 
 
-_STEPS: Final = {1: _to_2, 2: _to_3, 3: _to_4}  # by the version that they start from
+# By the version that they start from, and which they come to: with the forms of words, the fourth is the fifth.
+_STEPS: Final = {1: (_to_2, 2), 2: (_to_3, 3), 3: (_from_3, 5), 4: (_from_4, 5)}
 
 
 def migrate(connection: sqlite3.Connection, version: int, wanted: int) -> None:
@@ -115,8 +142,9 @@ def migrate(connection: sqlite3.Connection, version: int, wanted: int) -> None:
     while version < wanted:
         connection.execute("BEGIN IMMEDIATE")
         try:
-            _STEPS[version](connection.execute)
-            version += 1
+            step, reached = _STEPS[version]
+            step(connection.execute)
+            version = reached
             connection.execute(f"PRAGMA user_version = {version}")
             connection.execute("COMMIT")
         except BaseException:
@@ -132,6 +160,6 @@ def _add_functions(connection: sqlite3.Connection) -> None:
         ("uniform", 1, lambda text: uniform(text or "")),
         ("as_indexed", 1, lambda text: spaced(uniform(text or ""))),
         ("guess", 1, lambda text: guess(text or "")),
-        ("stems", 4, lambda *parts: stems(uniform(" ".join(part or "" for part in parts[:3])), parts[3])),
+        ("forms_of", -1, lambda *parts: forms(uniform(" ".join(part or "" for part in parts[:-1])), parts[-1] or "")),
     ):
         connection.create_function(name, count, function, deterministic=True)

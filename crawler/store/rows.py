@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from crawler.languages import spaced, stems
+from crawler.forms import forms
+from crawler.languages import spaced
 from crawler.store import Outcome, sql
 from crawler.urls import host
 
@@ -146,7 +147,7 @@ class Rows:
             self.sections.append(
                 (o.id, order, s.level, s.anchor, title, spaced(s.heading), " ".join(s.ids),
                  spaced(" · ".join(s.terms)), self._text_bytes + 1, len(text),
-                 stems(f"{page.title} {s.heading} {s.text}", page.lang))
+                 forms(f"{page.title} {s.heading} {s.text}", page.lang))
             )  # fmt: skip
             self.texts.append(text)
             self._text_bytes += len(text)

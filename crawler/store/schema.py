@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from crawler.errors import IndexFileError
-from crawler.store.fulltext import FTS_COLUMNS, INDEXES, RANKED, TRIGGERS, WORDS, prepare
+from crawler.store.fulltext import CALLED_COLUMNS, FTS_COLUMNS, INDEXES, RANKED, TRIGGERS, WORDS, prepare
 from crawler.store.migrations import ALIAS_INDEX, ALIKE_INDEXES, LANG_INDEX, QUEUED_INDEX, SIMILAR_INDEX, migrate
 
 APPLICATION_ID: Final = 0x6372776C  # "crwl", in the header of the file: PRAGMA application_id
-VERSION: Final = 4  # of the schema: PRAGMA user_version
+VERSION: Final = 5  # of the schema: PRAGMA user_version
 
 MINIMUM_SQLITE: Final = (3, 38, 0)  # UPDATE … FROM, ->> on JSON
 
@@ -279,9 +279,11 @@ def create(connection: sqlite3.Connection) -> None:
             {"id": int, "started_at": str, "finished_at": str, "rules": str, "report": str}, pk="id"
         )
         db.table("called").create(
-            {"section": int, "links": str}, pk="section", foreign_keys=[("section", "sections", "id")]
+            {"section": int, **dict.fromkeys(CALLED_COLUMNS, str)},
+            pk="section",
+            foreign_keys=[("section", "sections", "id")],
         )
-        for statement in (*WORDS, *INDEXES, *TRIGGERS.values(), RANKED):
+        for statement in (*WORDS, *INDEXES, *TRIGGERS.values(), *RANKED):
             db.execute(statement)
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {VERSION}")

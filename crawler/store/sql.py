@@ -106,7 +106,7 @@ MOVES = (
 # The texts come end to end in one blob, and rows say where in it theirs are: text is most of what is stored, and need
 # not be escaped and unescaped on its way.
 SECTIONS = """
-INSERT INTO sections(page, "order", level, anchor, title, heading, ids, terms, text, stems)
+INSERT INTO sections(page, "order", level, anchor, title, heading, ids, terms, text, forms)
 SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7,
     CAST(substr(:texts, value->>8, value->>9) AS TEXT), value->>10
 FROM json_each(:sections)
@@ -221,8 +221,9 @@ LINK_TEXTS = """
 WITH telling AS MATERIALIZED (SELECT links.text, json_group_array(DISTINCT section) AS told
     FROM links CROSS JOIN temp.places ON places.page = links.target AND places.fragment = links.fragment
     WHERE links.text <> '' AND source <> target GROUP BY links.text HAVING count(DISTINCT target) <= 10)
-INSERT INTO called(section, links)
-SELECT sections.id, spaced(group_concat(telling.text, ' · '))
+INSERT INTO called(section, links, forms)
+SELECT sections.id, spaced(group_concat(telling.text, ' · ')), forms(group_concat(telling.text, ' · '),
+    (SELECT lang FROM pages WHERE pages.id = sections.page))
 FROM telling CROSS JOIN json_each(telling.told) CROSS JOIN sections ON sections.id = json_each.value
 WHERE instr(lower(replace(sections.heading || ' ' || sections.ids || ' ' || sections.title, char(0x200B), '')),
     lower(rtrim(telling.text, '()'))) = 0
