@@ -22,6 +22,7 @@ _ROWS_A_CANDIDATE: Final = 5
 _COMMON: Final = 20_000  # rows; a word of more is left out where there are rarer ones
 _MOST_EXPRESSIONS: Final = 24  # of a long query, the rarest
 _TITLED_PAGES: Final = 200  # that bear the query as their title
+_TITLE: Final = 1.5  # times the best score is added to theirs
 _FRAGMENT: Final = "!$&'()*+,;=:@/?-._~%"  # what a fragment may hold as it is (RFC 3986 §3.5), and % of what is encoded
 _COUNTED: Final = 2_000  # rows whose pages are counted; of more they are estimated
 _SAMPLE: Final = 500  # rows that an estimate is made from
@@ -62,10 +63,14 @@ WHERE {condition} ORDER BY {order} LIMIT :rows OFFSET :from
 """
 _LAST: Final = "SELECT rowid FROM {table} WHERE {table} MATCH :match {filter} LIMIT 1 OFFSET :rows"
 _COUNT: Final = "SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {table} MATCH :match LIMIT :rows)"
+# Of pages that are called `queue`, `queue — A synchronized queue class` or `Queue | Documentation` the openings.
 _TITLED: Final = """
 SELECT sections.id FROM pages INDEXED BY pages_by_title
 CROSS JOIN sections ON sections.page = pages.id AND sections."order" = 0
-WHERE pages.title = :text COLLATE NOCASE AND {condition} LIMIT :most
+WHERE {condition} AND (pages.title = :text COLLATE NOCASE
+    OR (pages.title > :text || ' ' COLLATE NOCASE AND pages.title < :text || '!' COLLATE NOCASE
+        AND substr(pages.title, length(:text) + 2, 2) IN ('— ', '– ', '- ', '| ', '· ')))
+LIMIT :most
 """
 _PAGES: Final = """
 SELECT DISTINCT page FROM sections WHERE id IN (
@@ -174,7 +179,7 @@ class Finder:
         for section, score in self._ranked("called_fts", match or self.wanted.any, depth, budget) if links else ():
             scores[section] = scores.get(section, 0.0) + links * score
         values = self._pool.values | {"text": text, "most": _TITLED_PAGES}
-        best = max(scores.values(), default=1.0)  # a long page of exactly that name would sink by bm25 alone
+        best = _TITLE * max(scores.values(), default=1.0)  # a long page of exactly that name would sink by bm25 alone
         for (section,) in self._connection.execute(_TITLED.format(condition=self._pool.condition), values).fetchall():
             scores[section] = scores.get(section, 0.0) + best
         return scores

@@ -14,6 +14,7 @@ from crawler.languages import folded
 
 _TOKEN: Final = re.compile(r"(?:[^\W_]|(?<=\d)[._](?=\d))+(?:\+\+|#(?!\w))?")  # of 3_8_1 and 3.8.1 one word; C++
 _NUMBERING: Final = re.compile(r"(?:[A-Z]\.)?(?:\d+\.)+\d*\s+|\d+\s+")  # of 5.1. Indexes
+_DASH: Final = re.compile(r"\s+[-–—]\s+")
 _ENDING: Final = re.compile(r"(?:ies|ing|ed|es|[sey])$")
 _LONGEST_NAME: Final = 20  # words; what is longer is a sentence
 _MOST_NAMES: Final = 200  # of a section that are looked at
@@ -33,7 +34,7 @@ class Ranking(NamedTuple):
     paths: float = 0.8
     """How much of a name the last part of an address is."""
     focus: float = 0.02
-    """Against every doubling or so of the sections of a page: of two sections alike, that of the page about it."""
+    """Against every e-fold of the sections of a page: of two sections alike, that of the page about it."""
     agreed: float = 0.2
     """For another kind of name, beyond the best, that is like the query: of links, for a heading, say."""
     exact: float = 0.3
@@ -75,6 +76,8 @@ class Names(NamedTuple):
         heading = _NUMBERING.sub("", self.heading, count=1)
         yield heading, 1.0, "heading"
         yield heading.partition("(")[0], 1.0, "heading"  # of `print(*objects, sep=' ')` the name
+        if len(parts := _DASH.split(heading, maxsplit=1)) > 1:  # of `threading — Thread-based parallelism`, too
+            yield parts[0], 1.0, "heading"
         yield self.title, 1.0 if self.opens_page else ranking.titles, "title"
         yield self.path, ranking.paths * (1.0 if self.opens_page else ranking.titles), "path"
         for name in self.ids.split(" ")[:_MOST_NAMES]:
