@@ -29,6 +29,7 @@ then the numbers mean nothing.
 import argparse
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import sys
@@ -129,14 +130,31 @@ def parsed_arguments() -> argparse.Namespace:
     option("--pages", type=int, default=sites.PAGES, metavar="N", help=f"of the made-up site  [default: {sites.PAGES}]")
     option("--rounds", type=int, default=3, metavar="N", help="[default: 3]")
     option("--only", type=names, default=BY_DEFAULT, metavar="NAMES", help=f"some of {','.join(PACKAGES)}")
-    option("--ours", metavar="PYTHON", help="has crawler  [default: this one, with the crawler beside this file]")
-    option("--peers", metavar="PYTHON", help="has scrapy and crawlee[parsel]  [default: one in the cache]")
+    option(
+        "--ours",
+        type=interpreter,
+        metavar="PYTHON",
+        help="has crawler  [default: this one, with the crawler beside this file]",
+    )
+    option(
+        "--peers",
+        type=interpreter,
+        metavar="PYTHON",
+        help="has scrapy and crawlee[parsel]  [default: one in the cache]",
+    )
     option("--cache", type=Path, default=installation.cache(), metavar="FOLDER", help="[default: %(default)s]")
     option("--timeout", type=float, default=600.0, metavar="SECONDS", help="of one run  [default: 600]")
     arguments = parser.parse_args()
     if arguments.rounds < 1 or arguments.pages < 1:
         parser.error("--rounds and --pages are at least 1")
     return arguments
+
+
+def interpreter(text: str) -> str:
+    """Where it is, whatever folder it is run in."""
+    if (found := shutil.which(text)) is None:
+        raise argparse.ArgumentTypeError(f"no program {text}")
+    return os.path.abspath(found)
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -152,14 +170,14 @@ def found_contenders(arguments: argparse.Namespace) -> Iterable[Contender]:
     peers = arguments.peers
     for name in arguments.only:
         if name.startswith(OF_PEERS):
-            peers = peers or installation.peers(arguments.cache)
+            peers = peers or installation.peers(arguments.cache.absolute())
             if installation.has(peers, name.removesuffix("-tuned")):
                 yield Contender(name, peers, {})
             else:
                 print(f"left out: {name}, which {peers} does not have")
         elif name != "spider":
             yield ours(name, arguments)
-        elif (packages := installation.spider(arguments.cache)) is not None:
+        elif (packages := installation.spider(arguments.cache.absolute())) is not None:
             yield Contender(name, sys.executable, {"NODE_PATH": str(packages)})
         else:
             print("left out: spider, which needs Node.js, npm and a binary of spider-rs for this machine")
