@@ -1,422 +1,282 @@
-"""Our crawl against Scrapy and crawlee-python: the same site, the same work, in turns, in one run. By hand.
+"""Our crawl against Scrapy, crawlee-python, spider-rs and the floor: the same sites, the same work, in turns. By hand.
 
-Measures what a user waits and pays for: wall clock time, CPU time and peak memory of a whole child process,
-from the start of its interpreter to its exit. Every contender does the same work: it obeys robots.txt, fetches
-from one host and port, takes title, text (without scripts and styles) and links with their anchor texts from
-each HTML page, and puts all of it into one SQLite file, the pages into an FTS5 table (porter unicode61; WAL,
-synchronous=NORMAL, up to 64 pages a transaction).
+    python -m tests.benchmarks.peers
 
-Each peer comes in two forms. The first is written as its documentation shows, with its own means and much concurrency;
-fragments are cut before a request is made, or it would fetch a page once for each. The second is tuned as far as we
-know how, past what its users write: links by a loop over the lxml tree instead of its own means, text by a compiled
-XPath, pages straight from the callback into the index, a set of URLs seen instead of its own duplicate filter.
+Makes up a site of small pages, takes the Python documentation (Debian's package python3.11-doc), if it is installed, as
+one of large pages, serves both from this machine by one worker of nginx (`apt-get install nginx-light`), installs the
+peers in a folder that is kept (`--cache`; not those that would need a compiler), and prints a table for each site. Or
+give the URLs of sites of your own, on a server that is faster than any crawler (nginx, not http.server).
 
-scrapy         LinkExtractor, xpath(), an item pipeline
-crawlee        enqueue_links, xpath()
-scrapy-tuned, crawlee-tuned    not run unless asked for
+Measures what a user waits and pays for: wall clock time, CPU time and peak memory of a whole child process with all
+that it starts, from the start of its interpreter to its exit, and the bytes on disk that it leaves. Every contender
+does the same work: it obeys robots.txt, fetches from one host and port, takes title, text (without scripts and styles)
+and links with their anchor texts from each HTML page, and puts all of it into one SQLite file, the pages into an FTS5
+table (porter unicode61; WAL, synchronous=NORMAL, up to 64 pages a transaction). `contenders.py` says how each does it.
 
 Ours runs as a user would run it, and does more than the peers: sections, links to other hosts, the state of each
 URL, a crawl that can be resumed. It also indexes plain text, which the peers leave out.
 
-    python -m venv peers && peers/bin/pip install scrapy 'crawlee[parsel]'
-    python tests/benchmarks/peers.py http://localhost:8000/index.html --ours python --peers peers/bin/python
+The floor is what the work costs with nothing around it, in one thread of Python, from a list of URLs that a crawl of
+ours has found before. Its pages a second are those that it would reach if its CPU time were spread evenly over all
+cores, and the server had cores of its own.
 
-Serve the site from this machine, by a server that is faster than any crawler (nginx, not http.server), and mind
-that it takes its share of the cores. On a busy machine trust the ratios, which are of neighbours in time, more
-than the rest. Exit code 1: a contender failed, or the page counts differ by more than 1 %, and then the
-numbers mean nothing.
+The memory is the sum of the proportional set sizes (PSS) of all processes, looked at ten times a second, and at least
+the largest resident set of one of them. On a busy machine trust the ratios, which are of neighbours in time, more than
+the rest, and those of CPU time most. Exit code 1: a contender failed, or the page counts differ by more than 1 %, and
+then the numbers mean nothing.
 """
 
 import argparse
 import json
 import os
+import shutil
+import signal
 import sqlite3
-import subprocess
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import AsyncIterator, Callable, Iterable
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
-from urllib.parse import urljoin, urlsplit
+from typing import NamedTuple
 
-CONTENDERS = ("ours", "scrapy", "crawlee", "scrapy-tuned", "crawlee-tuned")  # in the order in which they take turns
-BY_DEFAULT = ("ours", "scrapy", "crawlee")
+from tests.benchmarks import installation, sites
+from tests.benchmarks.installation import say
+from tests.benchmarks.processes import run
+
+# In the order in which they take turns, with the packages whose versions tell what was measured.
 PACKAGES = {
-    "ours": ("crawler", "selectolax", "requests", "urllib3"),
+    "ours": ("selectolax", "requests", "urllib3"),
+    "floor": ("selectolax",),
     "scrapy": ("Scrapy", "Twisted", "parsel", "lxml"),
     "crawlee": ("crawlee", "impit", "parsel", "lxml"),
-    "scrapy-tuned": (),
-    "crawlee-tuned": (),
+    "spider": ("selectolax",),
+    "scrapy-tuned": ("Scrapy", "Twisted", "lxml"),
+    "crawlee-tuned": ("crawlee", "impit", "lxml"),
 }
-SCRAPY_CONCURRENCY = 32
-CRAWLEE_CONCURRENCY = 16
-PAGES_PER_TRANSACTION = 64  # as ours at most
+BY_DEFAULT = ("ours", "floor", "scrapy", "crawlee", "spider")
+OF_PEERS = ("scrapy", "crawlee")  # what their names begin with is run by the peers' interpreter
+LOSES = "spider"  # pages, on their way to Node.js, in one run of four: such a run is made again,
+MOST_TRIES = 10  # so many times at most
 TOLERATED_DIFFERENCE = 0.01  # between the page counts of one round
-# All that a child gets of the environment: no CRAWL_*, no CRAWLEE_*, no *_proxy.
-ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
-TEXT_XPATH = "//body//text()[not(parent::script or parent::style)]"
+THIS_TREE = Path(__file__).parents[2]
+
+
+class Contender(NamedTuple):
+    """How a contender is run."""
+
+    name: str
+    python: str
+    variables: dict[str, str]
+    """Of its environment."""
+
+    @property
+    def versions(self) -> str:
+        known = installation.versions(self.python, PACKAGES[self.name], self.variables)
+        return f"{known}, spider-rs {installation.SPIDER}" if self.name == "spider" else known
 
 
 class Run(NamedTuple):
-    """What one child process came to."""
+    """What one run of a contender came to."""
 
     pages: int
-    wall_seconds: float
+    seconds: float
     cpu_seconds: float
     peak_mb: float
+    disk_mb: float
 
     @property
     def pages_per_second(self) -> float:
-        return self.pages / self.wall_seconds
+        return self.pages / self.seconds
 
     @property
     def cpu_ms_per_page(self) -> float:
         return 1000 * self.cpu_seconds / self.pages
 
 
+Rounds = list[dict[str, Run]]
+
+
 def main() -> int:
     arguments = parsed_arguments()
-    if arguments.child:
-        pages = CHILDREN[arguments.child](arguments.seed, arguments.db)
-        print(json.dumps({"pages": pages}))
-        return 0
-
-    interpreters = {name: arguments.ours if name == "ours" else arguments.peers for name in arguments.only}
-    print(f"{arguments.seed}, {arguments.rounds} rounds, {cores()} cores")
-    for name, python in interpreters.items():
-        print(f"{name}: {versions(python, PACKAGES[name])}")
-
-    rounds = []
-    for number in range(1, arguments.rounds + 1):
-        runs = {}
-        for name, python in interpreters.items():
-            runs[name] = run = measured(name, python, arguments.seed, arguments.timeout)
-            print(f"round {number}: {name}: {run.pages} pages in {run.wall_seconds:.2f} s", file=sys.stderr)
-        rounds.append(runs)
-
-    print(*table(rounds), sep="\n")
-    print(*ratios(rounds), sep="\n")
-    disagreements = list(differing_page_counts(rounds))
-    if disagreements:
-        print("\n!!! NOT THE SAME WORK: THE NUMBERS ABOVE MEAN NOTHING", *disagreements, sep="\n!!! ")
-    return 1 if disagreements else 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # or nginx would go on
+    contenders = list(found_contenders(arguments))
+    print(f"{arguments.rounds} rounds, {cores()} cores")
+    for contender in contenders:
+        print(f"{contender.name}: {contender.versions}")
+    with tempfile.TemporaryDirectory(prefix="peers-") as folder:
+        if arguments.seeds:
+            return max([compared(seed, seed, contenders, arguments) for seed in arguments.seeds])
+        os.chmod(folder, 0o755)  # nginx may run as somebody else
+        made_up, servers_own = Path(folder, "made-up"), Path(folder, "nginx")
+        made_up.mkdir()
+        servers_own.mkdir()
+        first_pages = {f"{arguments.pages} small pages": sites.make_up(made_up, arguments.pages)}
+        if (documentation := sites.python_docs()) is not None:
+            first_pages["Python documentation"] = documentation
+        else:
+            print("left out: the Python documentation, which is not installed (apt-get install python3.11-doc)")
+        with sites.served(first_pages, servers_own) as seeds:
+            return max([compared(name, seed, contenders, arguments) for name, seed in seeds.items()])
 
 
 def parsed_arguments() -> argparse.Namespace:
     summary = (__doc__ or "").partition("\n")[0]
-    parser = argparse.ArgumentParser(description=summary)
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.peers", description=summary)
     option = parser.add_argument
-    option("seed", metavar="SEED", help="where every crawl begins")
-    option("--ours", metavar="PYTHON", default=sys.executable, help="has crawler  [default: this one]")
-    option("--peers", metavar="PYTHON", help="has scrapy and crawlee[parsel]")
+    option(
+        "seeds", metavar="SEED", nargs="*", help="where crawls begin, each of a site of its own, instead of both sites"
+    )
+    option("--pages", type=int, default=sites.PAGES, metavar="N", help=f"of the made-up site  [default: {sites.PAGES}]")
     option("--rounds", type=int, default=3, metavar="N", help="[default: 3]")
-    option("--only", type=contenders, default=BY_DEFAULT, metavar="NAMES", help=f"some of {','.join(CONTENDERS)}")
+    option("--only", type=names, default=BY_DEFAULT, metavar="NAMES", help=f"some of {','.join(PACKAGES)}")
+    option(
+        "--ours",
+        type=interpreter,
+        metavar="PYTHON",
+        help="has crawler  [default: this one, with the crawler beside this file]",
+    )
+    option(
+        "--peers",
+        type=interpreter,
+        metavar="PYTHON",
+        help="has scrapy and crawlee[parsel]  [default: one in the cache]",
+    )
+    option("--cache", type=Path, default=installation.cache(), metavar="FOLDER", help="[default: %(default)s]")
     option("--timeout", type=float, default=600.0, metavar="SECONDS", help="of one run  [default: 600]")
-    option("--child", choices=CHILDREN, help=argparse.SUPPRESS)  # this very file, in the peers' interpreter
-    option("--db", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.rounds < 1:
-        parser.error("--rounds is at least 1")
-    if not arguments.child and arguments.peers is None and set(arguments.only) != {"ours"}:
-        parser.error("--peers is needed: the interpreter that has scrapy and crawlee[parsel]")
+    if arguments.rounds < 1 or arguments.pages < 1:
+        parser.error("--rounds and --pages are at least 1")
     return arguments
 
 
-def contenders(text: str) -> tuple[str, ...]:
+def interpreter(text: str) -> str:
+    """Where it is, whatever folder it is run in."""
+    if (found := shutil.which(text)) is None:
+        raise argparse.ArgumentTypeError(f"no program {text}")
+    return os.path.abspath(found)
+
+
+def names(text: str) -> tuple[str, ...]:
     """The names in a list with commas, in the order in which they take turns."""
-    names = set(text.split(","))
-    if unknown := names - set(CONTENDERS):
+    wanted = set(text.split(","))
+    if unknown := wanted - set(PACKAGES):
         raise argparse.ArgumentTypeError(f"no contender {', '.join(sorted(unknown))}")
-    return tuple(name for name in CONTENDERS if name in names)
+    return tuple(name for name in PACKAGES if name in wanted)
 
 
-# The controlling process.
-
-
-def measured(name: str, python: str, seed: str, timeout: float) -> Run:
-    """Runs a contender in a folder of its own, where it finds no config.toml and no index of before."""
-    with tempfile.TemporaryDirectory(prefix="peers-") as folder:
-        db = str(Path(folder, "index.db"))
-        if name == "ours":
-            command = [python, "-m", "crawler", "--seed", seed, "--depth", "50", "--db", db, "-q", "--json"]
+def found_contenders(arguments: argparse.Namespace) -> Iterable[Contender]:
+    """Those that are wanted and can be had."""
+    peers = arguments.peers
+    for name in arguments.only:
+        if name.startswith(OF_PEERS):
+            peers = peers or installation.peers(arguments.cache.absolute())
+            if installation.has(peers, name.removesuffix("-tuned")):
+                yield Contender(name, peers, {})
+            else:
+                print(f"left out: {name}, which {peers} does not have")
+        elif name != "spider":
+            yield ours(name, arguments)
+        elif (packages := installation.spider(arguments.cache.absolute())) is not None:
+            yield Contender(name, sys.executable, {"NODE_PATH": str(packages)})
         else:
-            command = [python, str(Path(__file__).resolve()), seed, "--child", name, "--db", db]
-        output, errors = Path(folder, "output"), Path(folder, "errors")
-        with output.open("wb") as stdout, errors.open("wb") as stderr:
-            started = time.perf_counter()
-            process = subprocess.Popen(command, stdout=stdout, stderr=stderr, cwd=folder, env=environment())
-            deadline = threading.Timer(timeout, process.kill)
-            deadline.start()
-            try:
-                _, status, usage = os.wait4(process.pid, 0)  # the usage of this child and its own children
-                wall_seconds = time.perf_counter() - started
-                process.returncode = os.waitstatus_to_exitcode(status)
-            finally:
-                deadline.cancel()
-                process.kill()  # does nothing once it has ended, nor does the wait
-                process.wait()
-        if process.returncode != 0:
-            complaint = errors.read_text(errors="replace")[-4000:]
-            raise SystemExit(f"{name}: exit code {process.returncode} after {wall_seconds:.0f} s\n{complaint}")
-        pages = json.loads(output.read_text())["pages"]
-        if not pages:
-            raise SystemExit(f"{name}: no page of {seed} was indexed")
-    # The kernel counts from the fork on, so that no peak is below that of this process, which imports little.
-    unit = 1 if sys.platform == "darwin" else 1024
-    return Run(pages, wall_seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 1e6)
+            print("left out: spider, which needs Node.js, npm and a binary of spider-rs for this machine")
 
 
-def environment() -> dict[str, str]:
-    return {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+def ours(name: str, arguments: argparse.Namespace) -> Contender:
+    if arguments.ours:
+        return Contender(name, arguments.ours, {})
+    return Contender(name, sys.executable, {"PYTHONPATH": str(THIS_TREE)})
 
 
-def versions(python: str, packages: Iterable[str]) -> str:
-    """The versions of an interpreter, its SQLite and its packages."""
-    program = (
-        "import platform, sqlite3, sys; from importlib.metadata import version; "
-        "print(f'Python {platform.python_version()}', f'SQLite {sqlite3.sqlite_version}', "
-        "*(f'{name} {version(name)}' for name in sys.argv[1:]), sep=', ')"
-    )
+def compared(title: str, seed: str, contenders: list[Contender], arguments: argparse.Namespace) -> int:
+    """Lets the contenders crawl a site in turns and prints what it came to; the exit code."""
+    urls = urls_of(seed, arguments)
+    rounds: Rounds = []
+    for number in range(1, arguments.rounds + 1):
+        runs = {}
+        for contender in contenders:
+            for _ in range(MOST_TRIES if contender.name == LOSES else 1):
+                runs[contender.name] = one = measured(contender, seed, urls, arguments.timeout)
+                say(
+                    f"{title}, round {number}: {contender.name}: {one.pages} pages, {one.pages_per_second:.1f} a second"
+                )
+                if one.pages >= (1 - TOLERATED_DIFFERENCE) * len(urls):
+                    break
+        rounds.append(runs)
+    print(f"\n{title}", *table(rounds), sep="\n")
+    disagreements = list(differing_page_counts(rounds))
+    if disagreements:
+        print("!!! NOT THE SAME WORK: THE NUMBERS ABOVE MEAN NOTHING", *disagreements, sep="\n!!! ")
+    return 1 if disagreements else 0
+
+
+def urls_of(seed: str, arguments: argparse.Namespace) -> list[str]:
+    """The pages of a site, as our crawl finds them."""
     with tempfile.TemporaryDirectory(prefix="peers-") as folder:
-        command = [python, "-c", program, *packages]
-        done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{python}: {done.stderr}")
-    return done.stdout.strip()
+        contender = ours("ours", arguments)
+        db = Path(folder, "index.db")
+        run(command_of(contender, seed, db), Path(folder), arguments.timeout, contender.variables)
+        with closing(sqlite3.connect(db)) as connection:
+            return [url for (url,) in connection.execute("SELECT url FROM pages ORDER BY rowid")]
+
+
+def command_of(contender: Contender, seed: str, db: Path) -> list[str]:
+    if contender.name == "ours":
+        return [contender.python, "-m", "crawler", "--seed", seed, "--depth", "50", "--db", str(db), "-q", "--json"]
+    return [contender.python, str(Path(__file__).with_name("contenders.py")), contender.name, seed, str(db)]
+
+
+def measured(contender: Contender, seed: str, urls: Iterable[str], timeout: float) -> Run:
+    """Runs a contender in a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="peers-") as folder:
+        db, listed = Path(folder, "index.db"), Path(folder, "urls")
+        listed.write_text("\n".join(urls))
+        command = command_of(contender, str(listed) if contender.name == "floor" else seed, db)
+        output, cost = run(command, Path(folder), timeout, contender.variables)
+        pages = json.loads(output)["pages"]
+        if not pages:
+            raise SystemExit(f"{contender.name}: no page of {seed} was indexed")
+        disk_mb = sum(one.stat().st_size for one in db.parent.glob(f"{db.name}*")) / 1e6
+    seconds = cost.cpu_seconds / cores() if contender.name == "floor" else cost.wall_seconds
+    return Run(pages, seconds, cost.cpu_seconds, cost.peak_mb, disk_mb)
 
 
 def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def table(rounds: list[dict[str, Run]]) -> Iterable[str]:
-    """Medians over the rounds, one line a contender; of the memory the highest."""
-    yield f"\n{'contender':12} {'pages':>6} {'pages/s':>8} {'CPU ms/page':>12} {'peak MB':>8}"
+def table(rounds: Rounds) -> Iterable[str]:
+    """Medians over the rounds, a line a contender, and how ours compares with it: median, least and most of a round."""
+    yield (
+        f"{'contender':13} {'pages':>6} {'pages/s':>8} {'CPU ms/page':>12} {'peak MB':>8} {'disk MB':>8}"
+        f" {'pages/s: ours/it':>21} {'CPU/page: ours/it':>21}"
+    )
     for name in rounds[0]:
         runs = [runs[name] for runs in rounds]
         yield (
-            f"{name:12} {runs[-1].pages:6} {median(run.pages_per_second for run in runs):8.1f} "
-            f"{median(run.cpu_ms_per_page for run in runs):12.2f} {max(run.peak_mb for run in runs):8.0f}"
-        )
+            f"{name:13} {runs[-1].pages:6} {median(one.pages_per_second for one in runs):8.1f} "
+            f"{median(one.cpu_ms_per_page for one in runs):12.2f} {median(one.peak_mb for one in runs):8.0f} "
+            f"{median(one.disk_mb for one in runs):8.1f} "
+            f"{ratio(rounds, name, lambda one: one.pages_per_second):>21} "
+            f"{ratio(rounds, name, lambda one: one.cpu_ms_per_page):>21}"
+        ).rstrip()
 
 
-def ratios(rounds: list[dict[str, Run]]) -> Iterable[str]:
-    """How many times the pages/s of each peer ours has, round by round."""
-    if "ours" not in rounds[0] or len(rounds[0]) == 1:
-        return
-    yield f"\n{'pages/s':17} {'median':>7} {'min':>7} {'max':>7}   each round"
-    for name in rounds[0]:
-        if name != "ours":
-            each = [runs["ours"].pages_per_second / runs[name].pages_per_second for runs in rounds]
-            listed = " ".join(f"{ratio:.2f}" for ratio in each)
-            yield f"{f'ours/{name}':17} {median(each):7.2f} {min(each):7.2f} {max(each):7.2f}   {listed}"
+def ratio(rounds: Rounds, name: str, value: Callable[[Run], float]) -> str:
+    """How many times a value of a contender's ours is: `5.80 (5.71-5.92)`; empty where there is nothing to compare."""
+    if name == "ours" or "ours" not in rounds[0]:
+        return ""
+    each = [value(runs["ours"]) / value(runs[name]) for runs in rounds]
+    return f"{median(each):.2f} ({min(each):.2f}–{max(each):.2f})"
 
 
-def differing_page_counts(rounds: list[dict[str, Run]]) -> Iterable[str]:
+def differing_page_counts(rounds: Iterable[Mapping[str, Run]]) -> Iterable[str]:
     """A line for each round whose page counts are further apart than tolerated."""
     for number, runs in enumerate(rounds, 1):
-        counts = [run.pages for run in runs.values()]
+        counts = [one.pages for one in runs.values()]
         if max(counts) - min(counts) > TOLERATED_DIFFERENCE * max(counts):
-            yield f"round {number}: " + ", ".join(f"{name} {run.pages} pages" for name, run in runs.items())
-
-
-# The peers, each in a child process of its own. Their packages are imported there only.
-
-
-class PageIndex:
-    """Where the peers put their pages and links."""
-
-    def __init__(self, path: str) -> None:
-        self.pages = 0
-        self._connection = sqlite3.connect(path)
-        self._connection.executescript("""
-            PRAGMA journal_mode = WAL;
-            PRAGMA synchronous = NORMAL;
-            CREATE VIRTUAL TABLE page USING fts5(url UNINDEXED, title, text, tokenize = 'porter unicode61');
-            CREATE TABLE link (source TEXT NOT NULL, target TEXT NOT NULL, text TEXT NOT NULL);
-        """)
-
-    def add(self, url: str, title: str, text: str, links: Iterable[tuple[str, str]]) -> None:
-        """Adds a page and its links, each a target and an anchor text."""
-        self._connection.execute("INSERT INTO page VALUES (?, ?, ?)", (url, title, text))
-        self._connection.executemany("INSERT INTO link VALUES (?, ?, ?)", ((url, *link) for link in links))
-        self.pages += 1
-        if self.pages % PAGES_PER_TRANSACTION == 0:
-            self._connection.commit()
-
-    def close(self) -> None:
-        self._connection.commit()
-        self._connection.close()
-
-
-def without_fragment(url: str) -> str:
-    return url.partition("#")[0]
-
-
-def crawl_with_scrapy(seed: str, db: str, *, tuned: bool = False) -> int:
-    """Crawls with Scrapy into an index file; the number of pages in it."""
-    import scrapy
-    from lxml.etree import XPath
-    from scrapy.crawler import CrawlerProcess
-    from scrapy.http import HtmlResponse, Response
-    from scrapy.linkextractors import LinkExtractor
-
-    index = PageIndex(db)
-    texts = XPath(TEXT_XPATH, smart_strings=False)
-    site = urlsplit(seed)[:2]
-    seen = {without_fragment(seed)}
-    # Without process_value a page is asked for once for each fragment; a domain here has to have its port.
-    extractor = LinkExtractor(allow_domains=[site[1]], process_value=without_fragment)
-
-    class IndexPipeline:
-        def process_item(self, item: dict[str, Any]) -> dict[str, Any]:
-            index.add(item["url"], item["title"], item["text"], item["links"])
-            return item
-
-    class SiteSpider(scrapy.Spider):
-        name = "site"
-        allowed_domains = (urlsplit(seed).hostname,)
-
-        async def start(self) -> AsyncIterator[scrapy.Request]:
-            yield scrapy.Request(seed)  # start_urls would not count as seen: the seed would be fetched twice
-
-        def parse(self, response: Response) -> Iterable[scrapy.Request | dict[str, Any]]:
-            if isinstance(response, HtmlResponse):
-                yield from self.parse_tuned(response) if tuned else self.parse_as_documented(response)
-
-        def parse_as_documented(self, response: HtmlResponse) -> Iterable[scrapy.Request | dict[str, Any]]:
-            links = extractor.extract_links(response)
-            yield {
-                "url": response.url,
-                "title": response.xpath("//title/text()").get(""),
-                "text": " ".join(response.xpath(TEXT_XPATH).getall()),
-                "links": [(link.url, link.text) for link in links],
-            }
-            for link in links:
-                yield scrapy.Request(link.url)
-
-        def parse_tuned(self, response: HtmlResponse) -> Iterable[scrapy.Request]:
-            root = response.selector.root
-            links = links_of(root, response.url, site)
-            index.add(response.url, root.findtext(".//title") or "", " ".join(texts(root)), links)
-            for target, _ in links:
-                if target not in seen:  # spares the fingerprint by which Scrapy would find out
-                    seen.add(target)
-                    yield scrapy.Request(target)
-
-    process = CrawlerProcess(
-        {
-            "ROBOTSTXT_OBEY": True,
-            "CONCURRENT_REQUESTS": SCRAPY_CONCURRENCY,
-            "CONCURRENT_REQUESTS_PER_DOMAIN": SCRAPY_CONCURRENCY,
-            "DOWNLOAD_DELAY": 0,
-            "COOKIES_ENABLED": False,
-            "RETRY_ENABLED": False,
-            "TELNETCONSOLE_ENABLED": False,
-            "LOG_LEVEL": "ERROR",
-            "ITEM_PIPELINES": {IndexPipeline: 1},
-        }
-    )
-    process.crawl(SiteSpider)
-    process.start()
-    index.close()
-    return index.pages
-
-
-def crawl_with_crawlee(seed: str, db: str, *, tuned: bool = False) -> int:
-    """Crawls with crawlee-python into an index file; the number of pages in it."""
-    import asyncio
-    import logging
-
-    from crawlee import ConcurrencySettings, Request
-    from crawlee.crawlers import ParselCrawler, ParselCrawlingContext
-    from crawlee.http_clients import ImpitHttpClient
-    from crawlee.statistics import Statistics
-    from crawlee.storage_clients import MemoryStorageClient
-    from lxml.etree import XPath
-
-    index = PageIndex(db)
-    texts = XPath(TEXT_XPATH, smart_strings=False)
-    site = urlsplit(seed)[:2]
-    seen = {without_fragment(seed)}
-
-    def request_for(url: str) -> Request:
-        return Request.from_url(url, unique_key=url)  # the key that it makes itself is all in lower case
-
-    async def handle(context: ParselCrawlingContext) -> None:
-        root = context.selector.root
-        url = context.request.loaded_url or context.request.url
-        if url != context.request.url:  # redirected
-            if url in seen or urlsplit(url)[:2] != site:
-                return
-            seen.add(url)
-        if "html" not in context.http_response.headers.get("content-type", "html"):
-            return
-        if not tuned:
-            title = context.selector.xpath("//title/text()").get() or ""
-            text = " ".join(context.selector.xpath(TEXT_XPATH).getall())
-            links = [(target, "") for target in context.selector.css("a::attr(href)").getall()]
-            index.add(url, title, text, links)
-            await context.enqueue_links(strategy="same-origin")
-            return
-        links = links_of(root, url, site)
-        index.add(url, root.findtext(".//title") or "", " ".join(texts(root)), links)
-        found = [target for target in dict(links) if target not in seen]
-        seen.update(found)
-        await context.add_requests([request_for(target) for target in found])
-
-    # Everything that it can go without is off: sessions, cookies, retries, logs, state on disk, autoscaling.
-    logging.disable(logging.CRITICAL)
-    crawler = ParselCrawler(
-        request_handler=handle,
-        respect_robots_txt_file=True,
-        http_client=ImpitHttpClient(persist_cookies_per_session=False, browser=None),
-        concurrency_settings=ConcurrencySettings(
-            min_concurrency=CRAWLEE_CONCURRENCY,
-            desired_concurrency=CRAWLEE_CONCURRENCY,
-            max_concurrency=CRAWLEE_CONCURRENCY,
-        ),
-        storage_client=MemoryStorageClient(),
-        statistics=Statistics.with_default_state(persistence_enabled=False),
-        use_session_pool=False,
-        max_request_retries=0,
-        configure_logging=False,
-    )
-    asyncio.run(crawler.run([request_for(seed)]))
-    index.close()
-    return index.pages
-
-
-def links_of(root: Any, url: str, site: tuple[str, str]) -> list[tuple[str, str]]:
-    """The distinct links of a page to its own site: targets without fragment, and anchor texts."""
-    base = urljoin(url, next(iter(root.xpath("//base/@href")), ""))
-    targets: dict[str, str] = {}  # by reference, for most references are there several times; empty: elsewhere
-    links: dict[tuple[str, str], None] = {}
-    for anchor in root.iter("a", "area"):
-        reference = without_fragment(anchor.get("href", "").strip())
-        if not reference:
-            continue
-        if reference not in targets:
-            try:
-                target = urljoin(base, reference)
-                targets[reference] = target if urlsplit(target)[:2] == site else ""
-            except ValueError:
-                targets[reference] = ""
-        if target := targets[reference]:
-            links[target, " ".join("".join(anchor.itertext()).split())] = None
-    return list(links)
-
-
-CHILDREN: dict[str, Callable[[str, str], int]] = {
-    "scrapy": crawl_with_scrapy,
-    "crawlee": crawl_with_crawlee,
-    "scrapy-tuned": partial(crawl_with_scrapy, tuned=True),
-    "crawlee-tuned": partial(crawl_with_crawlee, tuned=True),
-}
+            yield f"round {number}: " + ", ".join(f"{name} {one.pages} pages" for name, one in runs.items())
 
 
 if __name__ == "__main__":
