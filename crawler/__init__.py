@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from crawler.errors import UsageError as UsageError
     from crawler.evaluation import Evaluation as Evaluation
     from crawler.evaluation import evaluate as evaluate
+    from crawler.excerpts import Excerpt as Excerpt
+    from crawler.excerpts import excerpt as excerpt
     from crawler.hits import Index as Index
     from crawler.hits import search as search
     from crawler.judgements import Item as Item
@@ -49,6 +51,7 @@ _HOME = {
     "CrawlerError": "errors",
     "Diagnosis": "doctor",
     "Evaluation": "evaluation",
+    "Excerpt": "excerpts",
     "Hit": "results",
     "Index": "hits",
     "IndexFileError": "errors",
@@ -65,6 +68,7 @@ _HOME = {
     "diff": "changes",
     "evaluate": "evaluation",
     "examine": "doctor",
+    "excerpt": "excerpts",
     "read_items": "judgements",
     "repair": "remedy",
     "search": "hits",
@@ -79,6 +83,7 @@ __all__ = [
     "CrawlerError",
     "Diagnosis",
     "Evaluation",
+    "Excerpt",
     "Hit",
     "Index",
     "IndexFileError",
@@ -95,6 +100,7 @@ __all__ = [
     "diff",
     "evaluate",
     "examine",
+    "excerpt",
     "read_items",
     "repair",
     "search",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from crawler.console import printable, size
-from crawler.excerpt import Excerpt
+from crawler.excerpts import Excerpt
 from crawler.reasons import in_short
 from crawler.report import Report
 from crawler.results import MARK, MARK_END, Hit, Results

@@ -14,7 +14,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from crawler.errors import UsageError
-from crawler.hits import search
+from crawler.hits import Index
 from crawler.judgements import Item
 from crawler.ranking import Ranking
 from crawler.store.schema import connect_reader, failure
@@ -70,7 +70,7 @@ class Evaluation:
     at_anchor: float | None
     """How often those open there; None when there is none."""
     median_ms: float
-    """Of a search, from opening the index to its hits."""
+    """Of a search in the open index."""
     p95_ms: float
     missing_pages: int
     """Expected pages that are not in the index, nor stand there as the duplicate of another."""
@@ -134,7 +134,8 @@ def evaluate(items: Iterable[Item], *, db: str | Path = "crawl.db", ranking: Ran
     if not asked:
         raise UsageError("there is nothing to evaluate", "give at least one query and a page that answers it")
     pages = _indexed(asked, db)
-    outcomes = tuple(_outcome(item, pages, db, ranking or Ranking()) for item in asked)
+    with Index(db) as index:
+        outcomes = tuple(_outcome(item, pages, index, ranking or Ranking()) for item in asked)
     by_page: dict[str, list[float]] = defaultdict(list)
     for outcome in outcomes:
         for url in outcome.expected:
@@ -200,9 +201,9 @@ def _indexed(items: Sequence[Item], db: str | Path) -> dict[str, str | None]:
         connection.close()
 
 
-def _outcome(item: Item, pages: Mapping[str, str | None], db: str | Path, ranking: Ranking) -> Outcome:
+def _outcome(item: Item, pages: Mapping[str, str | None], index: Index, ranking: Ranking) -> Outcome:
     started = time.perf_counter()
-    hits = search(item.query, db=db, limit=DEPTH, ranking=ranking).results
+    hits = index.search(item.query, limit=DEPTH, ranking=ranking).results
     ms = 1000 * (time.perf_counter() - started)
     grades: dict[str, float] = {}
     anchors: dict[str, set[str]] = defaultdict(set)

@@ -19,7 +19,7 @@ from crawler.languages import plain, uniform
 from crawler.matches import MANY_ENDS, Sought, Wanted, wanted
 from crawler.paging import Seen, Shown, Sort, paged
 from crawler.pool import Pool
-from crawler.query import Filter, Query, parse_filter, parse_query
+from crawler.query import VALUES, Filter, Query, parse_filter, parse_query
 from crawler.ranking import Asked, Ranking
 from crawler.results import Hit, Results
 from crawler.snippets import LONGEST, Highlighter
@@ -34,11 +34,7 @@ _NEARLY_SAME: Final = 0.7  # of the score of the best of them; what is less has 
 _A_LITTLE: Final = 0.001
 _MORE_SECTIONS: Final = 3
 
-_FILTERS: Final = {
-    "site": ("host", "give one, as in docs.example.org"),
-    "lang": ("language", "give a code, as in en"),
-    "since": ("date", "give YYYY-MM-DD"),
-}
+_FILTERS: Final = {"site": ("site", "host"), "lang": ("lang", "language"), "since": ("after", "date")}
 
 _RANKING: Final = Ranking()
 
@@ -160,10 +156,10 @@ def _filters(**asked: Any) -> Iterator[Filter]:
         if name in ("limit", "page") and not 1 <= value <= _MOST:
             raise UsageError(f"{name} is {value}", f"give a number from 1 to {_MOST}")
         if name in _FILTERS and value is not None:
-            parsed = parse_filter("after" if name == "since" else name, value)
+            filter_name, what = _FILTERS[name]
+            parsed = parse_filter(filter_name, value)
             if parsed is None:
-                what, hint = _FILTERS[name]
-                raise UsageError(f"--{name} {value!r} is no {what}", hint)
+                raise UsageError(f"--{name} {value!r} is no {what}", f"give {VALUES[filter_name]}")
             yield parsed
 
 

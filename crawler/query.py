@@ -18,7 +18,7 @@ No text is an error: what is no syntax is text, and what holds neither letter no
 | `title:word`, `title:"release notes"` | the title holds these words, as wholes or as parts |
 | `lang:en` | in this language; of `en-GB` the first part counts |
 | `type:html`, `type:text` | HTML, XHTML too; text that is none |
-| `type:pdf`, `type:image`, `type:text/css` | of this media type: by either part or as a whole |
+| `type:markdown`, `type:text/css` | of this media type: by its second part or as a whole |
 | `before:2025`, `before:2025-03-31` | fetched before this year, month, day or time (ISO 8601) began, in UTC |
 | `after:2025-03`, `after:2025-03-31T12:00+01:00` | fetched from its beginning on |
 | `-site:…`, and so every filter | is not so |
@@ -32,7 +32,7 @@ a word, and so is `-Wall` where nothing else is looked for.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Final, Literal, NamedTuple
@@ -42,6 +42,15 @@ from crawler.urls import MAX_URL, host, normalize
 
 MAX_TERMS: Final = 64  # and filters and operators of a query; the rest is left out
 MAX_LENGTH: Final = 20_000  # characters that are looked at
+
+VALUES: Final = {
+    "site": "a host, as in docs.example.org",
+    "lang": "a code, as in en",
+    "type": "html, text or a media type",
+    "before": "YYYY-MM-DD, or the beginning of it",
+    "after": "YYYY-MM-DD, or the beginning of it",
+}
+"""What the values of filters are that not every text is a value of."""
 
 _SIGNS: Final = str.maketrans(dict.fromkeys("“”„‟«»＂", '"') | {"’": "'", "\0": " "})
 _NAME: Final = "site|path|title|lang|type|before|after"
@@ -99,8 +108,7 @@ _Item = Term | Filter | _Excluded | _Operator
 
 def parse_query(text: str) -> Query:
     """The query in a text. Never raises."""
-    tokens = _TOKEN.finditer(_clean(text[:MAX_LENGTH]))
-    items = list(islice((item for token in tokens if (item := _item(*token.groups()))), MAX_TERMS))
+    items = list(islice((item for token in _tokens(text) if (item := _item(*token.groups()))), MAX_TERMS))
     if not any(isinstance(item, Term) for item in items):
         items = [item.otherwise if isinstance(item, _Excluded) else item for item in items]
     return Query(
@@ -111,9 +119,29 @@ def parse_query(text: str) -> Query:
     )
 
 
+def without_filters(text: str) -> str:
+    """What is left of a query, as it was typed, without its filters."""
+    return " ".join(token[0] for token in _tokens(text) if not isinstance(_item(*token.groups()), Filter))
+
+
+def misread(text: str) -> list[tuple[str, str]]:
+    """What in a query looks like a filter and is text, for its value is impossible; and what a value of it is."""
+    found = []
+    for token in _tokens(text):
+        name = (token[2] or token[0].lstrip("+-").partition(":")[0]).lower()
+        is_filter = name in VALUES and ":" in token[0] and "::" not in token[0]
+        if is_filter and not isinstance(_item(*token.groups()), Filter):
+            found.append((token[0], VALUES[name]))
+    return found
+
+
+def _tokens(text: str) -> Iterator[re.Match[str]]:
+    return _TOKEN.finditer(_clean(text[:MAX_LENGTH]))
+
+
 def parse_filter(name: str, value: str, *, excluded: bool = False) -> Filter | None:
     """A filter by its name and its value as typed; None when there is none of this name, or no such value."""
-    normal = _VALUES.get(name)
+    normal = _NORMAL.get(name)
     value = " ".join(_clean(value).split())
     if normal is None or not value or value[0] == ":":  # `path::Path` is Rust's
         return None
@@ -231,7 +259,7 @@ def _time(value: str) -> str:
     return time.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
-_VALUES: Final[dict[str, Callable[[str], str]]] = {
+_NORMAL: Final[dict[str, Callable[[str], str]]] = {
     "site": _site,
     "path": _path,
     "title": _title,

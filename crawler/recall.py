@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 from crawler.errors import UsageError
 
 _NAME: Final = "last-search.json"
+_LARGEST: Final = 64 << 20  # bytes
 _WEB: Final = re.compile("https?://[!-~]+")  # as the index has addresses: encoded, without a character that acts
 
 
@@ -38,8 +39,9 @@ class Last(NamedTuple):
     def hit(self, rank: int) -> Place:
         """Where a hit leads. Raises UsageError when there is no such hit, or when it does not lead to the web."""
         if rank not in self.hits:
-            known = f"{min(self.hits)} to {max(self.hits)}" if self.hits else "none"
-            raise UsageError(f"the last search showed no hit {rank}", f"its hits: {known}")
+            if not self.hits:
+                raise UsageError("the last search found nothing", "crawl search TERM")
+            raise UsageError(f"the last search showed no hit {rank}", f"its hits: {min(self.hits)} to {max(self.hits)}")
         if not _WEB.fullmatch(self.hits[rank].href):
             raise UsageError(f"hit {rank} is no web address", "search again: crawl search TERM")
         return self.hits[rank]
@@ -63,7 +65,10 @@ def remember(db: str, hits: Mapping[int, Place]) -> None:
 def last() -> Last:
     """The last search that was remembered. Raises UsageError when there is none."""
     try:
-        found = json.loads(_path().read_text(encoding="utf-8"))
+        path = _path()
+        if not path.is_file() or path.stat().st_size > _LARGEST:  # a pipe would be waited for, a device has no end
+            raise ValueError(path)
+        found = json.loads(path.read_text(encoding="utf-8"))
         hits = {int(rank): Place(str(href), int(section)) for rank, (href, section) in found["hits"].items()}
         return Last(str(found["db"]), hits)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):

@@ -86,5 +86,7 @@ class Results:
             "unknown": list(self.unknown),
             "suggestion": self.suggestion,
             "relaxed": list(self.relaxed),
+            "crowded": self.crowded,
+            "unfiltered": self.unfiltered,
         }
         return told | {name: value for name, value in more.items() if value}

@@ -61,7 +61,7 @@ A query:
   word other       any may match; more of them, closer and exact, rank higher
   "a phrase" +word required        -word -"a phrase"    must not occur
   a OR b           either          begin*               how a word begins
-  site:HOST path:/docs/ title:WORD lang:en type:pdf before:2026 after:2025-03
+  site:HOST path:/docs/ title:WORD lang:en type:text before:2026 after:2025-03
                    filters; -site:HOST and so on for all others""",
 )
 @click.argument("terms", metavar="TERM...", nargs=-1)
@@ -86,8 +86,7 @@ def search_command(**flags: Any) -> int:
     console, config = prepare(flags)
     options = {name: flags[name] for name in ("page", "sort", "site", "lang", "since")}
     results = search(text, db=config.db, limit=config.limit, **options)
-    if results.results:
-        recall.remember(config.db, {hit.rank: recall.Place(hit.href, hit.section) for hit in results.results})
+    recall.remember(config.db, {hit.rank: recall.Place(hit.href, hit.section) for hit in results.results})
     if flags["explain"]:
         console.say(printable(f"match: {results.match or '(no word)'}"))
     if flags["as_json"]:
@@ -129,20 +128,26 @@ def _told(results: "Results", db: str, flags: dict[str, str]) -> list[str]:
     `flags` are those that a search in its place has to have, too.
     """
     from crawler.census import status
+    from crawler.query import misread, without_filters
 
+    words = without_filters(results.query)
     lines = [f'No page holds "{word}".' for word in results.unknown]
+    lines += [f'"{token}" is no filter: that would be {value}.' for token, value in misread(results.query)]
     if results.relaxed:
         relaxed = " and ".join(f'"{one}"' for one in results.relaxed)
-        lines.append(f"No page holds {relaxed}{' together' * (len(results.relaxed) > 1)}: not required any more.")
+        has_filters = words != " ".join(results.query.split()) or flags.keys() - {"db"}
+        pages = "No page that the filters leave" if has_filters else "No page"
+        lines.append(f"{pages} holds {relaxed}{' together' * (len(results.relaxed) > 1)}: not required any more.")
     if results.suggestion:
         lines.append("Did you mean: " + _command(results.suggestion, flags))
     if results.results:
         return lines
-    if not results.match:
+    if not results.match and words:
         return [f"{results.query!r} holds no word"]
     lines.insert(0, f"no page matches {results.query!r}")
     if results.unfiltered:
-        lines.append(f"Without its filters, {results.unfiltered} would match.")
+        unfiltered = _command(words, {name: value for name, value in flags.items() if name == "db"})
+        lines.append(f"Without its filters, {results.unfiltered} would match: {unfiltered}")
     elif not status(db=db).pages:
         lines.append("the index holds no page yet; what became of the crawl: crawl status")
     return lines
@@ -197,7 +202,7 @@ Examples:
 def show_command(**flags: Any) -> int:
     """Show the text of hit N of the last search, or of a URL, as the index has it: no network is needed."""
     from crawler import cards, recall
-    from crawler.excerpt import excerpt
+    from crawler.excerpts import excerpt
 
     console, config = prepare(flags)
     db, href, section = config.db, flags["what"], None
@@ -210,7 +215,11 @@ def show_command(**flags: Any) -> int:
         return 1
     if flags["as_json"]:
         console.result(as_json(found.as_dict()))
-        return 0
+        return 0 if found.parts else 1
+    if not found.parts:
+        address, _, fragment = href.partition("#")
+        console.say(printable(f"{address} has no section at #{fragment}: crawl show {shlex.quote(address)}"))
+        return 1
     text = cards.excerpt(found, console.width if console.is_terminal else 100)
     if console.is_terminal and text.count("\n") >= os.get_terminal_size().lines - 1:
         click.echo_via_pager(text)

@@ -4,13 +4,15 @@ The last word is taken for the beginning of one. Only names are looked through, 
 answer is wanted before the next key, and the search that follows finds the rest.
 """
 
+import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from crawler.candidates import Candidate, Finder
-from crawler.languages import folded, plain
+from crawler.languages import folded, plain, spaced
 from crawler.matches import NAME_COLUMNS, Sought, any_of, quoted, wanted
 from crawler.pool import Pool
 from crawler.query import parse_query
@@ -20,6 +22,8 @@ from crawler.vocabulary import completions, weights
 _ROWS: Final = 60  # sections that are looked at
 _WORDS: Final = 8  # that the last one may become
 _LONGEST: Final = 500  # characters that are looked at
+_LONGEST_END: Final = 60  # characters of the rest of a name
+_LONGEST_RUN: Final = 6  # of a script without spaces: a few words
 _LIKELY: Final = 3  # of them, whose names are compared
 
 
@@ -43,22 +47,42 @@ class Completion:
 
 def complete(connection: sqlite3.Connection, text: str, limit: int) -> Completion:
     """Completes the last word of a text, and finds what it may be the name of. None for a text without a last word."""
-    text = text.encode("utf-8", "ignore").decode()[:_LONGEST]
+    text = text.encode("utf-8", "ignore").decode().replace("\0", "")[:_LONGEST]
     before, _, last = text.rstrip("*").rpartition(" ")
     typed = folded(before).split()
     ends = [word for word in completions(connection, last, min(limit, _WORDS)) if word not in typed]
-    queries = tuple(f"{before} {word}".strip() for word in ends)
     sought = wanted(parse_query(before), ())
     words = [*sought.required, *sought.words]
     if ends:
         # Words, and no prefix: full text would go through a twentieth of all that there are for a single letter.
         words.append(Sought(last, any_of(list(map(quoted, ends)))))
+    elif is_name := any(map(str.isalnum, last)) and not _is_word(last):
+        words.append(Sought(last, f"{quoted(spaced(last))} *"))
     if not words:
-        return Completion(queries, ())
+        return Completion((), ())
     sought = sought._replace(words=tuple(words), required=())
     finder = Finder(connection, sought, Pool(connection, sought))
     near = finder.first(f"{NAME_COLUMNS} : {finder.wanted.every}", _ROWS)
+    if not ends and is_name:
+        ends = _continued(near, last, min(limit, _WORDS))
+    queries = tuple(f"{before} {word}".strip() for word in ends)
     return Completion(queries, tuple(_places(connection, near, queries[:_LIKELY] or (text,), limit)))
+
+
+def _is_word(text: str) -> bool:
+    """Whether it is one of those that the index counts: `os.pa` is none, and neither is a run of Chinese characters."""
+    return text.isalnum() and spaced(text) == text
+
+
+def _continued(near: Iterable[Candidate], beginning: str, limit: int) -> list[str]:
+    """How names of sections go on that hold the beginning of a name, the most frequent first."""
+    pattern = re.compile(rf"(?<![^\W_]){re.escape(folded(beginning))}\w{{0,{_LONGEST_END}}}")
+    if spaced(beginning) != beginning:
+        pattern = re.compile(rf"{re.escape(beginning)}\w{{0,{_LONGEST_RUN}}}")
+    found: Counter[str] = Counter()
+    for one in near:
+        found.update({end for name in one.names[:5] for end in pattern.findall(folded(plain(name)))})
+    return [end for end, _ in sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]]
 
 
 def _places(

@@ -206,6 +206,66 @@ def test_filters_are_never_relaxed(add: Add, db: Path) -> None:
     assert search('"green zebra" site:b.test', db=db).results == ()
 
 
+def test_a_filter_that_leaves_nothing_is_no_reason_to_relax(add: Add, db: Path) -> None:
+    """Pages that hold it all are there, elsewhere: it is said how many."""
+    add("http://a.test/", "A", ("", "A", "green zebra and lions"))
+    results = search("+zebra +lions site:b.test", db=db)
+    assert (results.results, results.relaxed, results.unfiltered) == ((), (), 1)
+    assert results.as_dict()["unfiltered"] == 1
+
+
+def test_the_words_of_a_phrase_that_no_page_holds_are_tried(add: Add, db: Path) -> None:
+    """And what was asked is told as it was typed."""
+    add("http://h.test/a", "A", ("", "A", "a zebra that is green"))
+    results = search('"green zebra"', db=db)
+    assert ([hit.url for hit in results.results], results.relaxed) == (["http://h.test/a"], ("green zebra",))
+    assert search("zebra +qqz*", db=db).relaxed == ("qqz*",)
+    assert search("green AND qqz*", db=db).relaxed == ("qqz*",)
+
+
+def test_filters_alone_list_what_they_leave(add: Add, db: Path) -> None:
+    """From the seeds outwards, or the newest first; a page that is alike is one with the other."""
+    for number in range(3):
+        add(f"http://a.test/{number}", f"P{number}", ("", "P", f"zebra {number}"), at=f"202{number}-01-01T00:00:00Z")
+    add("http://b.test/", "B", ("", "B", "zebra"))
+    results = search("site:a.test", db=db)
+    assert ([hit.url[-1] for hit in results.results], results.total) == (["0", "1", "2"], 3)
+    assert [url[-1] for url in hrefs(db, "site:a.test", sort="newest")] == ["2", "1", "0"]
+    assert hrefs(db, "title:B -site:a.test") == ["http://b.test/"]
+
+
+def test_words_with_signs(add: Add, db: Path) -> None:
+    """C++ is another word than C, and where nobody writes of it, that is said and C is found."""
+    add("http://h.test/c", "C", ("", "C", "written in C, include files"))
+    add("http://h.test/cpp", "Cpp", ("", "Cpp", "long ago it was written in a language called C++, with #include"))
+    assert [hrefs(db, query)[0] for query in ("C++", "#include", "C")] == [
+        "http://h.test/cpp",
+        "http://h.test/cpp",
+        "http://h.test/c",
+    ]
+    assert hrefs(db, "+C++ +written") == ["http://h.test/cpp"]
+    assert search("C#", db=db).unknown == ("C#",)
+    assert len(hrefs(db, "C#")) == 2
+
+
+def test_a_page_called_so_comes_before_sections_called_so(add: Add, db: Path) -> None:
+    """What stands before a dash is the name of a page; pages that only begin like it are others."""
+    for year in range(3):
+        add(f"http://h.test/news{year}", f"News {year}", ("", "News", "x"), ("q", "queue", "the queue changed, queue"))
+    add(
+        "http://h.test/queue", "queue — A queue class — Manual", ("", "queue — A queue class", "words " * 500 + "queue")
+    )
+    add("http://h.test/queues", "queues: on them", ("", "queues", "a queue"))
+    assert hrefs(db, "queue")[0] == "http://h.test/queue"
+
+
+def test_stems_of_one_language_are_no_words_of_another(add: Add, db: Path) -> None:
+    """What Snowball leaves of a word in French is an English word that nobody asked for."""
+    add("http://h.test/fr", "F", ("", "F", "il faut ouvrir les tables"), lang="fr")
+    add("http://h.test/en", "E", ("", "E", "ouvr is no word, ouvr ouvr"))
+    assert hrefs(db, "ouvrirent") == ["http://h.test/fr"]
+
+
 def test_a_word_that_no_page_holds_is_named_and_mended(add: Add, db: Path) -> None:
     """The suggestion is the whole query, with a word of the index in its place."""
     add("http://h.test/a", "A", ("", "A", "an elephant and a zebra"))
@@ -229,6 +289,8 @@ def test_several_sites_are_shown_twice_at_most_and_the_rest_comes_later(add: Add
     assert len({hit.url for page in (first, second, third) for hit in page.results}) == 6
     assert [page.more for page in (first, second, third, fourth)] == [True, True, False, False]
     assert len(search("zebra site:a.test", db=db).results) == 5
+    assert len(search("zebra", db=db, limit=30).results) == 6
+    assert first.as_dict()["crowded"] == "a.test"
 
 
 def test_pages_of_results_go_on_where_the_one_before_ended(add: Add, db: Path) -> None:
@@ -248,6 +310,8 @@ def test_the_newest_first(add: Add, db: Path) -> None:
     for year in (2024, 2026, 2025):
         add(f"http://a.test/{year}", f"P{year}", ("", "P", "zebra"), at=f"{year}-01-01T00:00:00Z")
     assert [url[-4:] for url in hrefs(db, "zebra", sort="newest")] == ["2026", "2025", "2024"]
+    add("http://a.test/2027", "Other", ("", "Other", "words " * 300 + "zebra"), at="2027-01-01T00:00:00Z")
+    assert hrefs(db, "zebra p2024", sort="newest")[0] == "http://a.test/2024"
 
 
 def test_the_exact_form_of_a_word_comes_before_another(add: Add, db: Path) -> None:
@@ -296,6 +360,11 @@ def test_a_query_that_is_being_typed(add: Add, db: Path) -> None:
         assert index.complete("bounded b").places[0].href == "http://h.test/b#b"
         assert index.complete("").queries == index.complete("xqz").queries == ()
         assert len(index.complete("b", limit=1).queries) == 1
+        add("http://h.test/c", "Code", ("", "os.path.join(a)", "x"), ("p", "os.PathLike", "y"), ("j", "安全階層", "z"))
+        assert index.complete("see OS.pa").queries == ()
+        assert index.complete("OS.pa").queries == ("os.path", "os.pathlike")
+        assert index.complete("os.path.").queries == ("os.path.join",)
+        assert index.complete("安").queries == ("安全階層",)
         for odd in ("\ud800", "a\0b", '"', "*", "%", "日", "x" * 5000, "a " * 5000):
             assert index.complete(odd).queries == (), odd
 

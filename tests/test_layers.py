@@ -31,7 +31,7 @@ LAYERS = [
     ["access", "outlinks", "store.schema", "store.sql"],
     ["store.rows", "store.hosts"],
     ["store.sqlite", "store.salvage", "frontier", "candidates", "story", "census"],
-    ["report", "permit", "changes", "doctor", "typeahead", "paging", "excerpt"],
+    ["report", "permit", "changes", "doctor", "typeahead", "paging", "excerpts"],
     ["visit", "hits"],
     ["pipeline", "remedy", "evaluation"],
     ["revisit", "plan"],

@@ -4,7 +4,17 @@ import random
 
 import pytest
 
-from crawler.query import MAX_TERMS, Filter, Query, Term, parse_filter, parse_query
+from crawler.query import (
+    MAX_TERMS,
+    VALUES,
+    Filter,
+    Query,
+    Term,
+    misread,
+    parse_filter,
+    parse_query,
+    without_filters,
+)
 
 
 def shown(query: Query) -> str:
@@ -342,3 +352,25 @@ def test_a_long_query_is_cut() -> None:
     assert query.groups[0] == (Term("word0", "word", False),)
     cut = parse_query("-ab " * MAX_TERMS + "c")
     assert (cut.groups, cut.excluded) == (((Term("-ab", "word", False),),), ())
+
+
+def test_what_is_no_filter_is_said() -> None:
+    """A value that no filter can have makes text of it; what was never meant as one is not told of."""
+    assert [token for token, _ in misread("x lang:french before:2026-13 lang:en std::sort 12:30 path:x")] == [
+        "lang:french",
+        "before:2026-13",
+    ]
+    assert dict(misread('-site:"a b"')) == {'-site:"a b"': VALUES["site"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ('zebra site:a.test "a phrase" -lang:en', 'zebra "a phrase"'),
+        ("lang:en", ""),
+        ("lang:french zebra", "lang:french zebra"),
+    ],
+)
+def test_a_query_without_its_filters(text: str, rest: str) -> None:
+    """As it can be typed again."""
+    assert without_filters(text) == rest

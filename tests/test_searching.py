@@ -84,7 +84,7 @@ def test_filters_that_leave_nothing(animals: Site, crawl: Crawl) -> None:
     """It is said that there would be hits without them."""
     done = crawl("search", "zebra", "site:elsewhere.test")
     assert done.returncode == 1
-    assert "Without its filters, 2 would match." in done.stderr
+    assert "Without its filters, 2 would match: crawl search zebra\n" in done.stderr
 
 
 def test_pages_of_hits(animals: Site, crawl: Crawl) -> None:
@@ -130,6 +130,21 @@ def test_json_of_what_could_not_be_found(animals: Site, crawl: Crawl) -> None:
     found = json.loads(crawl("search", '"purple cow"', "zebra", "stirpes", "--json").stdout)
     assert (found["unknown"], found["relaxed"]) == (["stirpes"], ["purple cow"])
     assert found["suggestion"] == '"purple cow" zebra stripes'
+
+
+def test_a_value_that_no_filter_has(animals: Site, crawl: Crawl) -> None:
+    """It is text, and that is said."""
+    done = crawl("search", "zebra", "before:2026-13")
+    assert done.returncode == 0
+    assert '"before:2026-13" is no filter: that would be YYYY-MM-DD' in done.stderr
+    assert "No page that the filters leave holds" in crawl("search", "+zebra", "+lion", "+wombat", "type:html").stderr
+
+
+def test_filters_alone_are_a_query(animals: Site, crawl: Crawl) -> None:
+    """They list pages; where they leave none, that is all there is to say."""
+    assert len(crawl("search", "type:html", "title:z").stdout.splitlines()) == 1
+    done = crawl("search", "lang:fr")
+    assert (done.returncode, done.stderr) == (1, "no page matches 'lang:fr'\n")
 
 
 def test_open_prints_the_address_of_a_hit_and_starts_the_browser(animals: Site, crawl: Crawl, tmp_path: Path) -> None:
@@ -262,6 +277,41 @@ def test_show_reads_a_hit_from_the_index(animals: Site, crawl: Crawl) -> None:
     data = json.loads(crawl("show", animals.url("/#x"), "--json").stdout)
     assert (data["url"], data["title"]) == (animals.url(), "Animals")
     assert data["sections"] == [{"heading": "Other", "text": "else"}]
+
+
+def test_show_of_a_section_that_is_not_there(animals: Site, crawl: Crawl) -> None:
+    """It is said, with the command that shows the page."""
+    done = crawl("show", animals.url("/#nowhere"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"{animals.url()} has no section at #nowhere: crawl show {animals.url()}\n"
+
+
+def test_a_search_that_found_nothing_is_the_last_one(animals: Site, crawl: Crawl) -> None:
+    """Nobody wants the hits of the one before it opened."""
+    crawl("search", "zebra")
+    crawl("search", "xqz")
+    done = crawl("open", "1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the last search found nothing" in done.stderr
+
+
+def test_a_memory_that_is_no_file(animals: Site, crawl: Crawl, state: Path) -> None:
+    """A pipe is not waited for, and what has no end is not read."""
+    state.parent.mkdir(parents=True)
+    os.mkfifo(state)
+    assert crawl("open", "1").returncode == 2
+    state.unlink()
+    with state.open("wb") as file:
+        file.truncate(1 << 40)
+    assert crawl("open", "1").returncode == 2
+
+
+def test_no_browser(animals: Site, crawl: Crawl, tmp_path: Path) -> None:
+    """The address is printed all the same, and what to do."""
+    crawl("search", "zebra")
+    done = crawl("open", "1", BROWSER="/bin/false", PATH=str(tmp_path), DISPLAY="")
+    assert (done.returncode, done.stdout) == (1, animals.url("/zebra") + "\n")
+    assert "BROWSER names one" in done.stderr
 
 
 def test_show_of_what_is_not_indexed(animals: Site, crawl: Crawl) -> None:

@@ -26,7 +26,7 @@ class Excerpt:
     fetched_at: str
     """ISO 8601, UTC."""
     parts: tuple[tuple[str, str], ...]
-    """Headings and texts, in order; a heading may be empty."""
+    """Headings and texts, in order; a heading may be empty. None where the page has no section at the fragment."""
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON form; a contract."""
@@ -54,7 +54,13 @@ def excerpt(
         raise failure(db, error, "read") from error
     finally:
         connection.close()
-    chosen = rows if whole else _below(rows, _place(rows, unquote(fragment)) if fragment else section)
+    if whole:
+        chosen = rows
+    elif fragment:
+        place = _place(rows, unquote(fragment))
+        chosen = [] if place is None else _below(rows, place)
+    else:
+        chosen = _below(rows, section)
     parts = tuple((plain(heading or ""), plain(text or "")) for *_, heading, text in chosen)
     return Excerpt(page[1], page[2], page[3] or "", parts)
 
