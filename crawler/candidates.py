@@ -10,11 +10,12 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, chain, repeat
 from typing import Final, NamedTuple
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from crawler.matches import NAME_COLUMNS, Wanted, any_of
 from crawler.pool import Pool
 from crawler.ranking import Names
+from crawler.urls import name_in
 
 _DEPTHS: Final = (100, 800, 6_400)  # candidates of each kind: further down, where those before are few pages
 _ROWS: Final = 1_500  # that are ranked at a time, at least
@@ -99,13 +100,6 @@ SELECT lang FROM spoken WHERE lang NOT IN ('', 'en')
 def languages(connection: sqlite3.Connection) -> list[str]:
     """The languages of the pages but English, each found by the index from the one before."""
     return [row[0] for row in connection.execute(_LANGUAGES)]
-
-
-def _name(url: str) -> str:
-    """The last part of an address that says something, without an ending: `blob_open` of `/c3ref/blob_open.html`."""
-    parts = [part for part in url.partition("?")[0].split("/")[3:] if part]
-    name = unquote(parts[-1]).rsplit(".", 1)[0] if parts else ""
-    return unquote(parts[-2]) if name == "index" and len(parts) > 1 else name
 
 
 class Finder:
@@ -254,6 +248,6 @@ class Finder:
         for section, page, url, group, site, changed_at, order, anchor, *names, size in rows:
             if page in pages:
                 title, heading, ids, terms, links = (name or "" for name in names)
-                called = Names(title, heading, ids, terms, links, order == 0, _name(url), size)
+                called = Names(title, heading, ids, terms, links, order == 0, name_in(url), size)
                 found.append(Candidate(section, scores[section], page, url, group, site, changed_at, anchor, called))
         return sorted(found, key=lambda one: (-one.score, one.section))

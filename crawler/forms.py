@@ -1,4 +1,4 @@
-"""Words as they are looked for beside how they are written: by their stems, and with the signs that belong to them.
+"""Words as they are looked for beside how they are written: by their stems, with the signs that belong to them.
 
 FTS5's tokenizer drops signs, and knows no language but English. So each text gets a list of such forms, in a column of
 its own, made of letters and of characters of private use, which are letters to the tokenizer and to nobody else.
@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from crawler.languages import has_stems, mark, stem, stems
+from crawler.languages import has_stems, mark, spaced, stem, stems, uniform
+from crawler.urls import name_in
 
 # C++ and C#; #include, @property, $HOME. What is between letters, as in a mail address, is no part of a name.
 _SIGNS: Final = "#@$+"
@@ -19,9 +20,16 @@ _PRIVATE: Final = {ord(sign): chr(0xE500 + ord(sign)) for sign in _SIGNS}
 _MOST: Final = 1_000  # of a text that are looked at
 
 
-def forms(text: str, lang: str) -> str:
-    """The forms of the words of a text in a language, each once, with spaces between; few where it is English."""
-    return " ".join(filter(None, (stems(text, lang), *dict.fromkeys(signed(text)))))
+def forms(text: str, lang: str, url: str = "") -> str:
+    """The forms of the words of a text in a language, each once, with spaces between; few where it is English.
+
+    With what the page at `url` is called in its address, where the text is that which opens it.
+    """
+    return " ".join(filter(None, (stems(text, lang), *dict.fromkeys(signed(text)), _named(url))))
+
+
+def _named(url: str) -> str:
+    return spaced(uniform("".join(char if char.isprintable() else " " for char in name_in(url))))
 
 
 def stemmed(word: str, languages: Iterable[str]) -> list[str]:

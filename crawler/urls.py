@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import unquote
 
 import can_ada
 
@@ -206,3 +207,10 @@ def _compiled(globs: tuple[str, ...]) -> tuple[re.Pattern[str] | None, re.Patter
         return re.compile("|".join(patterns)) if patterns else None
 
     return union(g for g in globs if not g.startswith("/")), union(g for g in globs if g.startswith("/"))
+
+
+def name_in(url: str) -> str:
+    """The last part of an address that says something, without an ending: `blob_open` of `/c3ref/blob_open.html`."""
+    parts = [part for part in url.partition("?")[0].split("/")[3:] if part]
+    name = unquote(parts[-1]).rsplit(".", 1)[0] if parts else ""
+    return unquote(parts[-2]) if name == "index" and len(parts) > 1 else name

@@ -35,6 +35,21 @@ def test_forms_of_a_text_and_of_a_query_meet() -> None:
     assert mark("fr") not in forms("Le cheval", "en")
 
 
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("http://h/c3ref/blob_open.html", "blob_open"),
+        ("http://h/guide/index.html?x=1", "guide"),
+        ("http://h/", ""),
+        ("http://h/a%00b%ff%20c", "a b\ufffd c"),
+        ("http://h/%E5%AE%89%E8%A3%85", "\u200b安\u200b装\u200b"),
+    ],
+)
+def test_what_the_address_calls_a_page(url: str, name: str) -> None:
+    """Its last part that says something, as the index has texts."""
+    assert forms("plain words", "en", url) == name
+
+
 def test_a_text_full_of_signs_takes_no_time() -> None:
     """Of a million signs the first ones are looked at."""
     assert len(list(signed("#a " * 1_000_000))) == 1_000

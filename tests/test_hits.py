@@ -234,6 +234,12 @@ def test_filters_alone_list_what_they_leave(add: Add, db: Path) -> None:
     assert hrefs(db, "title:B -site:a.test") == ["http://b.test/"]
 
 
+def test_a_page_is_found_by_its_address(add: Add, db: Path) -> None:
+    """Though no text of it says the name, nor any link."""
+    add("http://h.test/docs/loadext.html", "Extensions", ("", "Extensions", "at run time"), ("x", "More", "else"))
+    assert hrefs(db, "loadext") == ["http://h.test/docs/loadext.html"]
+
+
 def test_words_with_signs(add: Add, db: Path) -> None:
     """C++ is another word than C, and where nobody writes of it, that is said and C is found."""
     add("http://h.test/c", "C", ("", "C", "written in C, include files"))

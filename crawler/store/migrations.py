@@ -119,11 +119,11 @@ def _take_apart(run: Callable[..., sqlite3.Cursor]) -> None:
     run("UPDATE pages SET title = uniform(title) WHERE title <> uniform(title)")
     run(f"UPDATE pages SET lang = guess({TEXT_OF_PAGE}) WHERE coalesce(lang, '') = ''")
     run(
-        "UPDATE sections SET forms = forms_of(pages.title, heading, text, lang) FROM pages "
-        "WHERE pages.id = sections.page AND sections.forms IS NULL"
+        "UPDATE sections SET forms = forms_of(pages.title, heading, text, lang, iif(\"order\", '', pages.url)) "
+        "FROM pages WHERE pages.id = sections.page AND sections.forms IS NULL"
     )
     run(
-        "UPDATE called SET forms = forms_of(links, lang) FROM sections, pages "
+        "UPDATE called SET forms = forms_of(links, '', '', lang, '') FROM sections, pages "
         "WHERE sections.id = called.section AND pages.id = sections.page AND called.forms IS NULL"
     )
     for table, columns in (("sections", ("title", "heading", "terms", "text")), ("called", ("links",))):
@@ -153,6 +153,10 @@ def migrate(connection: sqlite3.Connection, version: int, wanted: int) -> None:
             raise
 
 
+def _forms(title: str, heading: str, text: str, lang: str, url: str) -> str:
+    return forms(uniform(f"{title or ''} {heading or ''} {text or ''}"), lang or "", url or "")
+
+
 def _add_functions(connection: sqlite3.Connection) -> None:
     for name, count, function in (
         ("digest", 1, lambda text: digest((text or "").encode())),
@@ -160,6 +164,6 @@ def _add_functions(connection: sqlite3.Connection) -> None:
         ("uniform", 1, lambda text: uniform(text or "")),
         ("as_indexed", 1, lambda text: spaced(uniform(text or ""))),
         ("guess", 1, lambda text: guess(text or "")),
-        ("forms_of", -1, lambda *parts: forms(uniform(" ".join(part or "" for part in parts[:-1])), parts[-1] or "")),
+        ("forms_of", 5, _forms),
     ):
         connection.create_function(name, count, function, deterministic=True)

@@ -147,7 +147,7 @@ class Rows:
             self.sections.append(
                 (o.id, order, s.level, s.anchor, title, spaced(s.heading), " ".join(s.ids),
                  spaced(" · ".join(s.terms)), self._text_bytes + 1, len(text),
-                 forms(f"{page.title} {s.heading} {s.text}", page.lang))
+                 forms(f"{page.title} {s.heading} {s.text}", page.lang, "" if order else o.url))
             )  # fmt: skip
             self.texts.append(text)
             self._text_bytes += len(text)
