@@ -6,7 +6,7 @@ One kind of redirect is followed here after all: a cookie wall.
 import re
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from http.client import IncompleteRead as ChunkCut
@@ -43,7 +43,7 @@ class Response:
 
     url: str
     status: int
-    headers: CaseInsensitiveDict[str]
+    headers: Mapping[str, str]
     body: bytes
     """Decoded, at most `max_size` bytes; empty when the status is not 2xx or `kind` is `other`."""
     kind: str
@@ -189,7 +189,7 @@ class Fetcher:
             raise _mapped(error) from error
 
     def _read(
-        self, reply: requests.Response, headers: CaseInsensitiveDict[str], max_size: int, any_type: bool
+        self, reply: requests.Response, headers: Mapping[str, str], max_size: int, any_type: bool
     ) -> tuple[bytes, str, bool]:
         """`(body, kind, truncated)`; stops as soon as it is clear that the rest is not wanted."""
         declared = headers.get("Content-Type", "").partition(";")[0].strip().lower()

@@ -1,18 +1,44 @@
 """Replies that are framed as HTTP/1.1 demands, and are refused where they are not.
 
 http.client reads on where a header makes no sense, and takes what comes for the body. A page is the whole of what its
-server meant to send, or it is none.
+server meant to send, or it is none. Nor does it know HTTP only: it reads headers as those of a mail, which takes longer
+than all else about a small reply.
 """
 
-from email.errors import MissingHeaderBodySeparatorDefect
-from http.client import HTTPException, HTTPResponse
-from typing import Any, Final
+import re
+from http.client import HTTPException, HTTPMessage, HTTPResponse, LineTooLong, UnknownProtocol
+from typing import Any, BinaryIO, Final
 
 _LONGEST_LENGTH: Final = 19  # digits of 2^63
+_LONGEST_LINE: Final = 65_536  # bytes
+_MOST_HEADERS: Final = 100
+_MOST_INTERIM: Final = 100  # replies before the reply
+_NAME: Final = re.compile(rb"[!-9;-~]*")
+_END: Final = (b"\r\n", b"\n", b"")
+_NO_BODY: Final = (204, 304)
 
 
 class BadFraming(HTTPException):
     """A reply whose end, or whose headers, nobody can know."""
+
+
+class Headers(HTTPMessage):
+    """The headers of a reply, in the order in which they came."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._first: dict[str, str] = {}
+
+    def set_raw(self, name: str, value: str) -> None:
+        super().set_raw(name, value)
+        self._first.setdefault(name.lower(), value)
+
+    def get(self, name: str, failobj: Any = None) -> Any:
+        """The first of that name, in whichever case."""
+        return self._first.get(name.lower(), failobj)
+
+    def get_payload(self, *_: Any, **__: Any) -> None:
+        """Nothing, unlike in a mail: urllib3 asks for what could not be read of the headers."""
 
 
 class FramedResponse(HTTPResponse):
@@ -20,23 +46,69 @@ class FramedResponse(HTTPResponse):
 
     def begin(self) -> None:
         """Reads status line and headers. Raises HTTPException."""
-        super().begin()
-        while 101 < self.status < 200:  # early hints and the like come before the reply itself (RFC 9110 §15.2)
-            self.headers: Any = None
-            super().begin()
-        if self.status in (101, 206):
-            raise BadFraming(f"status {self.status}, which nobody asked for")
-        defects = self.msg.defects
-        if defects and any(isinstance(defect, MissingHeaderBodySeparatorDefect) for defect in defects):
-            raise BadFraming("a header line without a colon")  # all headers after it would be lost
+        for _ in range(_MOST_INTERIM):
+            version, status, reason = self._read_status()  # type: ignore[attr-defined]
+            headers = _read(self.fp)
+            if not 100 <= status < 200 or status == 101:
+                break
+            # Early hints and the like come before the reply itself (RFC 9110 §15.2).
+        else:
+            raise BadFraming("interim replies without end")
+        if status in (101, 206):
+            raise BadFraming(f"status {status}, which nobody asked for")
+        if not version.startswith(("HTTP/1.", "HTTP/0.9")):
+            raise UnknownProtocol(version)
+        self.version = 10 if version in ("HTTP/1.0", "HTTP/0.9") else 11
+        self.code = self.status = status
+        self.reason = reason.strip()
+        self.headers = self.msg = headers
+        self.will_close = self._check_close()  # type: ignore[attr-defined]
+        coding = headers.get("transfer-encoding", "identity").strip().lower()
+        self.chunked = coding == "chunked"
+        self.chunk_left = None
+        self.length = None
         if not self.chunked:
-            coding = self.headers.get("Transfer-Encoding", "identity").strip().lower()
             if coding != "identity":
                 raise BadFraming(f"Transfer-Encoding {coding[:80]!r} is unknown")
-            # The same length may stand there several times (RFC 9112 §6.3).
-            lengths = {part.strip() for line in self.headers.get_all("Content-Length", ()) for part in line.split(",")}
-            if len(lengths) > 1 or any(not _is_length(one) for one in lengths):
-                raise BadFraming(f"Content-Length {', '.join(sorted(lengths))[:80]!r} is no length")
+            self.length = _length(headers)
+        if status in _NO_BODY:
+            self.length = 0
+        if not self.chunked and self.length is None:
+            self.will_close = True
+
+
+def _read(file: BinaryIO) -> Headers:
+    """The headers up to the empty line. Raises HTTPException."""
+    headers = Headers()
+    fields: list[tuple[str, str]] = []
+    while (line := file.readline(_LONGEST_LINE + 1)) not in _END:
+        if len(line) > _LONGEST_LINE:
+            raise LineTooLong("header line")
+        if line[:1] in b" \t" and fields:  # the line before goes on (RFC 9112 §5.2)
+            last, begun = fields.pop()
+            fields.append((last, f"{begun} {line.decode('latin-1').strip()}"))
+            continue
+        name, colon, value = line.partition(b":")
+        if not colon or not _NAME.fullmatch(name):
+            raise BadFraming("a header line without a colon")  # nobody knows what it is, nor what comes after it
+        fields.append((name.decode("ascii"), value.decode("latin-1").strip()))
+        if len(fields) > _MOST_HEADERS:
+            raise HTTPException(f"got more than {_MOST_HEADERS} headers")
+    for field in fields:
+        if field[0]:
+            headers.set_raw(*field)
+    return headers
+
+
+def _length(headers: Headers) -> int | None:
+    """The length of the body in bytes; None where it ends with the connection."""
+    if headers.get("content-length") is None:
+        return None
+    # The same length may stand there several times (RFC 9112 §6.3).
+    lengths = {part.strip() for line in headers.get_all("content-length", ()) for part in line.split(",")}
+    if len(lengths) > 1 or not all(map(_is_length, lengths)):
+        raise BadFraming(f"Content-Length {', '.join(sorted(lengths))[:80]!r} is no length")
+    return int(lengths.pop())
 
 
 def _is_length(text: str) -> bool:

@@ -93,6 +93,8 @@ def reset_in_the_body(connection: socket.socket) -> None:
         (b"HTTP/1.1 1000 Many\r\nContent-Length: 0\r\n\r\n", "protocol-error", False),
         (html(b"<p>hello").replace(b"200 OK", b"206 Partial Content"), "protocol-error", False),
         (with_headers("a line without a colon", "X-Robots-Tag: noindex"), "protocol-error", False),
+        (with_headers("X-Robots-Tag : noindex"), "protocol-error", False),
+        (with_headers(*["A: b"] * 101), "protocol-error", False),
         (b"HTTP/1.1 \x1b[31m\0red\r\n\r\n", "protocol-error", False),
     ],
     ids=[
@@ -102,7 +104,7 @@ def reset_in_the_body(connection: socket.socket) -> None:
         "brotli cut off", "two lengths", "negative length", "length in letters", "length of 5,000 digits",
         "length of a terabyte", "unknown transfer coding", "chunk of 2 GiB", "endless interim replies",
         "endless early hints", "HTTP/0.9", "status 1000", "a part that was not asked for",
-        "header without a colon", "escape sequence in the status",
+        "header without a colon", "a space before the colon", "headers without end", "escape sequence in the status",
     ],
 )  # fmt: skip
 def test_every_fault_has_its_reason(
@@ -130,9 +132,11 @@ def test_every_fault_has_its_reason(
         (html(gzip.compress(WORDS) + b"\n", "Content-Encoding: gzip"), 200, WORDS),
         (html(gzip.compress(WORDS[:50]) + gzip.compress(WORDS[50:]), "Content-Encoding: gzip"), 200, WORDS),
         (html(b"", "Content-Encoding: gzip"), 200, b""),
+        (html(b"<p>hello", "X-Wide:" + " " * 60_000 + "x"), 200, b"<p>hello"),
+        (html(b"<p>hello", "X-Folded: a", "  b", ": nameless"), 200, b"<p>hello"),
     ],
     ids=["the same length twice", "a long header", "early hints", "204 with a body", "999", "escape sequence",
-         "something behind gzip", "two gzip members", "nothing, compressed"],
+         "something behind gzip", "two gzip members", "nothing, compressed", "a wide header", "a folded header"],
 )  # fmt: skip
 def test_what_is_odd_but_clear_is_accepted(serve: Serve, reply: bytes, status: int, body: bytes) -> None:
     """A reply that can be read in one way only is read so."""
