@@ -67,12 +67,31 @@ _MARKS_BEGIN: Final = 0xE200
 _REMEMBERED: Final = 50_000  # pieces of text whose stems need not be worked out again
 
 
+class _Stems(dict[str, tuple[str, ...]]):
+    """Of what stands between two spaces, the stems of its words, marked; found out when first asked for.
+
+    To look for words in what is new only takes a third of the time.
+    """
+
+    def __init__(self, stemmer: Any, sign: str) -> None:
+        super().__init__()
+        self._stemmer = stemmer
+        self._sign = sign
+
+    def __missing__(self, piece: str) -> tuple[str, ...]:
+        words = _WORD.findall(piece.lower())
+        # Of a short word of Hindi nothing but a consonant may be left, which says nothing.
+        found = tuple(one + self._sign for one in {*self._stemmer.stemWords(words)} if len(one) > 1)
+        self[piece] = found
+        return found
+
+
 class _Stemmers(threading.local):
     """Those of a thread, by language, for no two threads must use one at once; and the stems of pieces of text."""
 
     def __init__(self) -> None:
         self.stemmers: dict[str, Any] = {}
-        self.known: dict[str, dict[str, tuple[str, ...]]] = {}
+        self.known: dict[str, _Stems] = {}
 
 
 _of_thread = _Stemmers()
@@ -155,22 +174,24 @@ def guess(text: str) -> str:
         return "en"
     if not sample.isascii() and re.search(_OF_A_SCRIPT, sample):
         letters = sum(map(str.isalpha, sample))
+        others = "".join(re.findall("[\u0370-\U0010ffff]+", sample))  # than Latin ones
         for lang, script in _SCRIPTS.items():
-            found = len(re.findall(f"[{script}]", sample))
+            found = len(re.findall(f"[{script}]", others))
             # Of kana there are few where the rest is Han, and a character of the three says as much as several letters.
             if found * (8 if lang in ("ja", "ko", "zh") else 4) > letters:
                 return lang
     words = Counter(_WORD.findall(sample))
     votes: dict[str, float] = defaultdict(float)
     speaks_for = _speaks_for()
-    for word in words.keys() & speaks_for.keys():
+    telling = words.keys() & speaks_for.keys()
+    for word in telling:
         for lang in speaks_for[word]:
             votes[lang] += words[word] / len(speaks_for[word])
     ranked = sorted(votes, key=lambda lang: -votes[lang])
     if not ranked:
         return ""
     best, next_best = ranked[0], votes[ranked[1]] if len(ranked) > 1 else 0.0
-    told_by = sum(best in speaks_for.get(word, ()) for word in words)
+    told_by = sum(best in speaks_for[word] for word in telling)
     is_clear = votes[best] >= max(_SHARE * words.total(), _MARGIN * next_best)
     return best if told_by >= _ENOUGH and is_clear else ""
 
@@ -248,17 +269,10 @@ def stems(text: str, lang: str) -> str:
     """
     if (stemmer := _stemmer(lang)) is None:
         return ""
-    known: dict[str, tuple[str, ...]] = _of_thread.known.setdefault(lang, {})
-    sign = mark(lang)
-    pieces = set(text.lower().split())
-    if len(known) > _REMEMBERED:
-        known.clear()
-    # What stands between spaces: to look for words in what is new only takes a third of the time.
-    for piece in pieces.difference(known):
-        words = _WORD.findall(piece)
-        # Of a short word of Hindi nothing but a consonant may be left, which says nothing.
-        known[piece] = tuple(one + sign for one in {*stemmer.stemWords(words)} if len(one) > 1)
-    return " ".join(sorted(set[str]().union(*map(known.__getitem__, pieces))))
+    known = _of_thread.known.get(lang)
+    if known is None or len(known) > _REMEMBERED:
+        known = _of_thread.known[lang] = _Stems(stemmer, mark(lang))
+    return " ".join(sorted(set[str]().union(*filter(None, map(known.__getitem__, text.split())))))
 
 
 def has_stems(lang: str) -> bool:
@@ -273,5 +287,5 @@ def _stemmer(lang: str) -> Any:
     if lang not in _of_thread.stemmers:
         from Stemmer import Stemmer  # type: ignore[import-not-found]
 
-        _of_thread.stemmers[lang] = Stemmer(_STEMMERS[lang])
+        _of_thread.stemmers[lang] = Stemmer(_STEMMERS[lang], 0)  # its own cache takes as long as the stemming
     return _of_thread.stemmers[lang]

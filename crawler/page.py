@@ -15,7 +15,7 @@ from crawler.directives import directives, wishes
 from crawler.errors import CrawlerError
 from crawler.languages import code, uniform
 from crawler.sections import MARKS, MAX_TITLE, Section, cut_into_sections, words_of
-from crawler.tree import tree_of
+from crawler.tree import numbers_of, tree_of
 from crawler.urls import MAX_URL, normalize
 
 MAX_LINKS = 10_000  # URLs that a page links to; what comes after is dropped, which ends link farms
@@ -26,6 +26,13 @@ _MAX_LINK_WORDS = 2_000_000  # characters of all link texts of a page; nested li
 
 _FEED_LINKS = ", ".join(
     f'link[rel~="alternate"][type="application/{kind}+xml"][href]' for kind in ("rss", "atom", "rdf")
+)
+_EMPTY_COMMENT = re.compile(rb"!(?=-- -->)")  # looks for a rare character first: ten times as fast as for the whole
+_SEAM = chr(MARKS[0])  # between two texts in a link
+# What stands on lines of its own: its words are apart from those beside it.
+_PARTING = numbers_of(
+    *("article", "blockquote", "br", "dd", "div", "dl", "dt", "figcaption", "figure", "footer", "h1", "h2", "h3", "h4"),
+    *("h5", "h6", "header", "hr", "li", "ol", "p", "pre", "section", "table", "td", "th", "tr", "ul"),
 )
 _LANGUAGE = "content-language"  # the pragma that stands for the header of that name
 _PERMALINKS = frozenset("¶#§🔗⚓")  # texts of links from a heading to itself
@@ -94,7 +101,8 @@ def parse(
         body = body.decode(encoding, "replace").encode("utf-8", "replace")
     if any(mark in body for mark in MARKS):
         body = body.translate(None, MARKS)
-    body = body.replace(b"<!-- -->", b"")  # React puts these inside words; any other comment ends a word
+    if _EMPTY_COMMENT.search(body):  # React puts these inside words; any other comment ends a word
+        body = body.replace(b"<!-- -->", b"")
     try:
         tree, cut = tree_of(body.removeprefix(b"\xef\xbb\xbf"))
     except (SelectolaxError, RuntimeError, ValueError) as error:
@@ -201,13 +209,17 @@ def _links(tree: LexborHTMLParser, base: str, refresh: str) -> tuple[tuple[Link,
     for node in tree.css("a[href], area[href], frame[src], iframe[src]"):
         attrs = node.attributes
         reference = attrs.get("href") or attrs.get("src") or ""
-        words = node.text() if budget > 0 else ""
+        words = node.text(True, _SEAM) if budget > 0 else ""
         budget -= len(words)
         key = reference, words[:MAX_TITLE], attrs.get("rel") or ""
         if key in found:
             continue
         found[key] = None
-        text = " ".join(uniform(key[1]).split())
+        if _SEAM in words:
+            inner = node.css("*")
+            budget -= len(inner)
+            words = words.replace(_SEAM, " " if any(one.tag_id in _PARTING for one in inner) else "")
+        text = " ".join(uniform(words[:MAX_TITLE]).split())
         path, _, fragment = reference.strip().partition("#")
         if len(path) > MAX_URL:
             target = None

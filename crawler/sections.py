@@ -6,11 +6,13 @@ start, C walks the tree once to give the text, and the text is cut at the marks.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from crawler.languages import BREAK, spaced, uniform
+from crawler.tree import numbers_of
 
 MAX_SECTIONS = 5_000  # of a page; what comes after belongs to the last one
 MAX_TITLE = 300  # characters of a title
@@ -18,6 +20,7 @@ _MAX_HEADING = 1_000  # characters; long, for the signatures of functions
 _MAX_TERM = 100  # characters of a lead term; longer ones are sentences
 _MAX_TERM_WORDS = 1_000_000  # characters that are looked at for lead terms, which may hold each other
 _MAX_CLIMB = 64  # levels that are looked at from an element up
+_MAX_INNER = 100  # nodes that are looked at in an element that may be empty
 _MAX_WRAPPERS = 5  # around a heading, of which one may name its section
 _MAX_WORD = 200  # characters; what is longer is data, not a word, and is cut out
 _PIECE = _MAX_WORD // 2
@@ -25,6 +28,7 @@ _PIECE = _MAX_WORD // 2
 # Control characters, which HTML does not allow in a document, and ASCII, so that a text does not get wider by them.
 _START, _HEADING_END = "\x01", "\x02"
 MARKS = b"\x01\x02"
+_BLANK = _START + " \t\r\n"
 
 _NO_TEXT = frozenset({"script", "style", "template", "noscript"})
 _CHROME = frozenset({"iframe", "object", "svg", "select", "datalist", "nav"})
@@ -48,11 +52,10 @@ _LED = frozenset({"p", "td", "li", "dd"})  # what a lead term leads
 _OPENING = _HEADINGS | {"dt"}
 _STARTS = _OPENING | {"a"}
 _SPECIAL = _TERMS | _STARTS | _NO_TEXT | _CHROME | _ENDS | _BLOCKS
-# By Lexbor's number of an element's name: the name itself would be a new string at every node.
-_number = LexborHTMLParser("").create_node
-_NAMES = {_number(name).tag_id: name for name in sorted(_SPECIAL)}
-_INLINE_NUMBERS = frozenset(_number(name).tag_id for name in _INLINE)
-_LED_NUMBERS = frozenset(_number(name).tag_id for name in _LED)
+_NAMES = {number: name for name in sorted(_SPECIAL) for number in numbers_of(name)}
+_INLINE_NUMBERS, _LED_NUMBERS, _OPENING_NUMBERS, _UNSEEN_NUMBERS, _ANCHOR_NUMBERS, _LINK, _LINE_END = (
+    numbers_of(*names) for names in (_INLINE, _LED, _OPENING, _NO_TEXT, ("a", "span"), ("a",), ("br",))
+)
 _NO_WORD = re.compile(r"[\W_]+")
 _GENERATED_ID = re.compile(r"(?:id|index|footnote|fn|ref|cite)?[-_:.]?[\d.:_-]+", re.I)
 
@@ -121,7 +124,7 @@ def _mark(body: LexborNode, clean: bool) -> list[_Start]:
         if tag in _TERMS:
             if term_budget > 0 and _is_lead(node, tag):
                 _part_lines(node)
-                term = node.text()
+                term = node.text_lexbor()
                 term_budget -= len(term)
                 starts[-1].terms.append(term)
         elif tag not in _STARTS:
@@ -143,9 +146,11 @@ def _mark(body: LexborNode, clean: bool) -> list[_Start]:
             node.insert_after(_HEADING_END)
             starts.append(start)
     for node in unwanted:
+        if node.tag_id not in _UNSEEN_NUMBERS:  # those are nowhere to be seen
+            node.insert_before(" ")  # what stands before and behind it is not one word
         node.decompose()
     for node in inline:
-        node.unwrap(delete_empty=True)
+        node.unwrap(True)  # and takes away what is empty
     return starts
 
 
@@ -204,7 +209,7 @@ def _is_lead(node: LexborNode, tag: str) -> bool:
     Where words stand before it, it is mentioned: a release note names what a manual defines.
     """
     parent = node.parent
-    if parent is not None and tag == "code" and parent.tag == "a" and _begins(node):
+    if parent is not None and tag == "code" and parent.tag_id in _LINK and _begins(node):
         node, parent = parent, parent.parent
     return parent is not None and parent.tag_id in _LED_NUMBERS and _begins(node)
 
@@ -215,17 +220,27 @@ def _begins(node: LexborNode) -> bool:
     for _ in range(_MAX_CLIMB):
         if before is None:
             return True
-        if (before.text() if before.is_element_node else before.text_content or "").strip(_START + " \t\r\n"):
+        if _has_words(before):
             return False
         before = before.prev
     return False
+
+
+def _has_words(node: LexborNode) -> bool:
+    """Whether words stand in a node, or so many others that it would take long to tell; our own marks are none."""
+    if (words := node.text_content) is not None:
+        return bool(words.strip(_BLANK))
+    if node.first_child is None:
+        return False
+    inner = [*islice(node.traverse(include_text=True), _MAX_INNER)]
+    return len(inner) == _MAX_INNER or any((one.text_content or "").strip(_BLANK) for one in inner)
 
 
 def _part_lines(term: LexborNode) -> None:
     """Puts a space where a line ends within a lead term, and a word with it."""
     child = term.first_child
     while child is not None:
-        if child.tag == "br":
+        if child.tag_id in _LINE_END:
             child.insert_before(" ")
         child = child.next
 
@@ -234,17 +249,19 @@ def _anchors(body: LexborNode) -> tuple[dict[int, list[str]], dict[int, str]]:
     """The fragments inside each heading and definition, and those of the anchors that stand alone; by `mem_id`."""
     inside: dict[int, list[str]] = {}
     alone: dict[int, str] = {}
-    for node in body.css("a[id], a[name], span[id]"):
+    for node in body.css("[id], [name]"):  # half the time of a selector that names elements
+        if (number := node.tag_id) not in _ANCHOR_NUMBERS:
+            continue
         attrs = node.attributes
         fragment = attrs.get("id") or attrs.get("name") or ""
         outer = node.parent
         for _ in range(_MAX_CLIMB):
-            if outer is None or outer.tag in _OPENING:
+            if outer is None or outer.tag_id in _OPENING_NUMBERS:
                 break
             outer = outer.parent
-        if outer is not None and outer.tag in _OPENING:
+        if outer is not None and outer.tag_id in _OPENING_NUMBERS:
             inside.setdefault(outer.mem_id, []).append(fragment)
-        elif node.tag == "a" and ("name" in attrs or "href" not in attrs) and _is_given(fragment):
+        elif number in _LINK and ("name" in attrs or "href" not in attrs) and _is_given(fragment):
             alone[node.mem_id] = fragment
     return inside, alone
 
@@ -265,7 +282,7 @@ def _fragments_around(heading: LexborNode) -> Iterator[str]:
     while before is not None and (before.tag in ("a", "span") or _is_blank(before)):
         if before.is_element_node:
             attrs = before.attributes
-            if not before.text().strip() and (fragment := attrs.get("id") or attrs.get("name")):
+            if not _has_words(before) and (fragment := attrs.get("id") or attrs.get("name")):
                 yield fragment
         before = before.prev
     # The nearest named element that begins with the heading: DocBook wraps it three times before there is a name.
@@ -283,8 +300,8 @@ def _fragments_around(heading: LexborNode) -> Iterator[str]:
 
 
 def _is_blank(node: LexborNode) -> bool:
-    """Whether a node is a text without words; our own marks are none."""
-    return node.is_text_node and not (node.text_content or "").strip(_START + " \t\r\n")
+    """Whether a node is a text without words."""
+    return node.is_text_node and not _has_words(node)
 
 
 def _cut(starts: list[_Start], parts: list[str]) -> Iterator[Section]:
@@ -303,12 +320,12 @@ def _cut(starts: list[_Start], parts: list[str]) -> Iterator[Section]:
             passed_on += fragments
             continue
         # The page's top wins, then a heading's own fragment, then an anchor passed on to it.
-        ids = tuple(dict.fromkeys((*fragments, *passed_on)))
+        ids = tuple(dict.fromkeys((*fragments, *passed_on))) if passed_on else fragments
         anchor = "" if "" in fragments else _best(ids, heading)
         passed_on = ()
-        known = dict.fromkeys(" ".join(uniform(term).split()) for term in found)
-        terms = tuple(term for term in known if 0 < len(term) <= _MAX_TERM and term.isprintable())
-        yield Section(level, anchor, heading, text, tuple(name for name in ids if name), terms)
+        known = dict.fromkeys(" ".join(uniform(term).split()) for term in found) if found else ()
+        terms = tuple(term for term in known if 0 < len(term) <= _MAX_TERM and term.isprintable()) if known else ()
+        yield Section(level, anchor, heading, text, tuple(filter(None, ids)), terms)
 
 
 def _best(ids: Sequence[str], heading: str) -> str:

@@ -38,6 +38,13 @@ _NAME_AND_VALUE: Final = rb"""=?[^\s/>=]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"
 _TAG: Final = re.compile(rb"<\w+(?:[\s/]++|" + _NAME_AND_VALUE + rb")*+")
 _ATTRIBUTE: Final = re.compile(_NAME_AND_VALUE)
 
+_create: Final = LexborHTMLParser("").create_node
+
+
+def numbers_of(*names: str) -> frozenset[int]:
+    """Lexbor's numbers of these elements' names, the same in every tree: a name is a new string at every node."""
+    return frozenset(_create(name).tag_id for name in names)
+
 
 def tree_of(body: bytes) -> tuple[LexborHTMLParser, bool]:
     """The tree of an HTML document in UTF-8, and whether it is that of its beginning only, as the rest takes too long.

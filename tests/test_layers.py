@@ -8,7 +8,19 @@ import crawler
 # From the bottom to the top; a module may import those that stand in a row above its own in this list.
 LAYERS = [
     ["__init__"],  # the version; what else it names is loaded on first use
-    ["errors", "urls", "addresses", "charset", "fingerprint", "languages", "reasons", "pace", "proxy", "framing"],
+    [
+        "errors",
+        "urls",
+        "addresses",
+        "charset",
+        "fingerprint",
+        "languages",
+        "reasons",
+        "pace",
+        "proxy",
+        "framing",
+        "tree",
+    ],
     [
         "resolver",
         "credentials",
@@ -16,7 +28,6 @@ LAYERS = [
         "directives",
         "shapes",
         "elements",
-        "tree",
         "results",
         "vocabulary",
         "recall",

@@ -254,6 +254,11 @@ class TestSections:
         html = "<ul><li>Add the function <code>crc()</code><li><a href=x></a> <code>sum()</code> adds</ul>"
         assert [part.terms for part in page(html).sections] == [("sum()",)]
 
+    def test_what_may_be_words_before_a_term_is_not_looked_through_to_its_end(self) -> None:
+        """An empty element before a word leaves it the first; one full of others, words or not, does not."""
+        html = "<h2>H</h2><p><i><u></u></i><b>First</b><p><span>" + "<i></i>" * 200 + "</span><b>Second</b>"
+        assert section(html, "H").terms == ("First",)
+
     def test_a_bold_sentence_is_no_term(self) -> None:
         """What is longer than a term is text only."""
         (only,) = page(f"<p><b>{'very ' * 30}bold</b> text").sections
@@ -340,10 +345,12 @@ class TestWords:
             ("a<code>b</code>c", "a b c"),
             ("<dl><dt>a</dt><dd>b</dd></dl>", "a b"),
             ("<button>a</button><button>b</button>", "a b"),
+            ("a<nav>menu</nav>b", "a b"),
+            ("<div>a<select><option>1</select>b<svg></svg>c</div>", "a b c"),
         ],
     )
     def test_words_are_kept_apart(self, html: str, text: str) -> None:
-        """Blocks, cells, code and line breaks separate words."""
+        """Blocks, cells, code, line breaks and what is taken out separate words."""
         assert words(html) == text
 
     @pytest.mark.parametrize(
@@ -357,6 +364,7 @@ class TestWords:
             ("see <a href=x>here</a>.", "see here."),
             ("a <b> b </b> c", "a b c"),
             ("a<!-- -->b", "ab"),
+            ("a<script>x()</script>b", "ab"),
         ],
     )
     def test_words_are_kept_together(self, html: str, text: str) -> None:
@@ -614,6 +622,21 @@ class TestLinks:
         assert len(found) == MAX_LINKS
         assert found[-1].url == f"https://example.org/docs/p{MAX_LINKS - 1}"
 
+    @pytest.mark.parametrize(
+        ("html", "text"),
+        [
+            ("<h3>title link</h3><p>treasure map</p>", "title link treasure map"),
+            ("<div><p>title link</p>treasure map</div>", "title link treasure map"),
+            ("locking and<br>concurrency", "locking and concurrency"),
+            ("un<b>believ</b>able", "unbelievable"),
+            ("<code>open</code>()", "open()"),
+        ],
+    )
+    def test_the_words_of_the_blocks_in_a_link_are_kept_apart(self, html: str, text: str) -> None:
+        """What stands on lines of its own in a link ends a word; markup within a word does not."""
+        (link,) = page(f"<a href=x>{html}</a>").links
+        assert link.text == text
+
     def test_the_words_of_a_link_are_cut(self) -> None:
         """A link around half a page has few words."""
         (link,) = page(f"<a href=x>{'word ' * 100}</a>").links
@@ -628,8 +651,18 @@ class TestLinks:
         "".join(f"<dt id=k{n}>t" for n in range(20_000)),
         "<p>" + "".join(f'<a href="data:text/plain,{"x" * 5000}{n}">d</a>' for n in range(500)),
         "<title>" + "word " * 20_000 + "</title>" + "<h2>a</h2>" * 20_000,
+        "<ul><li>" * 800 + ("<b></b>" * 60 + "</ul>") * 800,
+        "<span>" * 1500 + "<i></i>" * 20_000 + "</span><h2>a</h2>" * 1500,
     ],
-    ids=["nested headings with anchors", "nested links", "definitions", "data links", "headings and a long title"],
+    ids=[
+        "nested headings with anchors",
+        "nested links",
+        "definitions",
+        "data links",
+        "headings and a long title",
+        "terms behind nested lists",
+        "headings behind nested elements",
+    ],
 )
 def test_pages_made_to_be_slow_come_out_bounded(html: str) -> None:
     """What would grow by the product of its parts is bounded: the page comes out, of no more than its own size."""
