@@ -10,6 +10,7 @@ import re
 import threading
 from collections import Counter, defaultdict
 from functools import cache
+from itertools import chain
 from typing import Any, Final
 from unicodedata import normalize
 
@@ -272,7 +273,7 @@ def stems(text: str, lang: str) -> str:
     known = _of_thread.known.get(lang)
     if known is None or len(known) > _REMEMBERED:
         known = _of_thread.known[lang] = _Stems(stemmer, mark(lang))
-    return " ".join(sorted(set[str]().union(*filter(None, map(known.__getitem__, text.split())))))
+    return " ".join(dict.fromkeys(chain.from_iterable(map(known.__getitem__, text.split()))))
 
 
 def has_stems(lang: str) -> bool:
