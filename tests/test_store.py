@@ -6,13 +6,14 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlite_utils import Database
 
-from crawler import IndexFileError, search
+from crawler import Index, IndexFileError, examine, search
 from crawler.page import Link, Page, Section
 from crawler.store import Edge, HostPace, Outcome, RobotsReply
 from crawler.store.schema import APPLICATION_ID, VERSION, connect_writer
@@ -343,3 +344,35 @@ def test_a_durable_store_waits_for_the_disk(db: Path, durable: bool, level: int)
     connection = connect_writer(db, durable=durable)
     assert connection.execute("PRAGMA synchronous").fetchone() == (level,)
     connection.close()
+
+
+def test_who_looks_at_a_file_keeps_the_locks_of_who_reads_it(store: SqliteStore, db: Path) -> None:
+    """A second opening in a process takes none of SQLite's locks away, and nobody else the log from under the first."""
+    other = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM urls').fetchone()"
+    log = db.with_name(db.name + "-wal")
+    with Index(db):
+        search("anything", db=db)
+        assert examine(db).db == str(db)
+        subprocess.run([sys.executable, "-c", other, str(db)], check=True)
+        assert log.exists()
+        store.begin({"seeds": ["http://i/"], "depth": 1, "scope": "host", "include": [], "exclude": []}, ["http://i/"])
+        with closing(sqlite3.connect(db)) as connection:
+            assert connection.execute("SELECT count(*) FROM urls").fetchone() == (2,)  # the seed of before, and this
+
+
+def test_a_newer_version_in_the_log_counts(db: Path) -> None:
+    """While somebody reads, the header of the file itself is of before."""
+    connect_writer(db).close()
+    with closing(sqlite3.connect(db, isolation_level=None)) as file:
+        file.execute("PRAGMA journal_mode = WAL")
+        file.execute(f"PRAGMA user_version = {VERSION - 1}")
+        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with closing(sqlite3.connect(db, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM urls").fetchone()
+            file.execute(f"PRAGMA user_version = {VERSION}")
+            script = (
+                "import sys, pathlib; from crawler.store import schema; print(schema.check(pathlib.Path(sys.argv[1])))"
+            )
+            told = subprocess.run([sys.executable, "-c", script, str(db)], check=True, capture_output=True, text=True)
+            assert int(told.stdout) == VERSION

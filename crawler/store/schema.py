@@ -4,7 +4,10 @@ The file is meant to be looked at: with sqlite-utils, Datasette or the sqlite3 s
 a person will look.
 """
 
+import contextlib
+import os
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +17,10 @@ from crawler.store.migrations import ALIAS_INDEX, ALIKE_INDEXES, LANG_INDEX, QUE
 
 APPLICATION_ID: Final = 0x6372776C  # "crwl", in the header of the file: PRAGMA application_id
 VERSION: Final = 5  # of the schema: PRAGMA user_version
+
+_ANOTHER: Final = "give another path with --db"
+# Held while a file is looked at and opened: no thread may close it between the first lock of another and its first use.
+_OPENING: Final = threading.RLock()
 
 MINIMUM_SQLITE: Final = (3, 38, 0)  # UPDATE … FROM, ->> on JSON
 
@@ -52,19 +59,18 @@ def connect_writer(path: Path, *, durable: bool = False) -> sqlite3.Connection:
         raise IndexFileError(
             f"SQLite {sqlite3.sqlite_version} is too old", f"use a Python built with SQLite {wanted} or newer"
         )
-    check(path)
     connection: sqlite3.Connection | None = None
     try:
-        connection = sqlite3.connect(path.absolute(), check_same_thread=False, isolation_level=None)
+        with _OPENING:
+            _checked(path)
+            connection = sqlite3.connect(path.absolute(), check_same_thread=False, isolation_level=None)
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
         prepare(connection)
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
         if not version:
             connection.execute(f"PRAGMA page_size = {_PAGE_SIZE}")
             create(connection)
         elif version < VERSION:
             migrate(connection, version, VERSION)
-            # Into the file itself, where `check` reads the version.
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         for pragma in _WRITER_PRAGMAS:
             connection.execute(pragma)
         if durable:
@@ -78,28 +84,41 @@ def connect_writer(path: Path, *, durable: bool = False) -> sqlite3.Connection:
 
 def connect_reader(path: Path) -> sqlite3.Connection:
     """A connection that cannot write, whatever happens. Raises IndexFileError."""
-    version = check(path)
-    if not version:
-        raise IndexFileError(f"{path}: there is no index yet", "crawl first: crawl --seed URL --depth 2")
-    if version < VERSION:
-        raise IndexFileError(f"{path}: is of schema {version}, from an older crawler", "upgrade it: crawl doctor")
     try:
-        try:
-            return _connect_reader(path, "mode=ro")
-        except sqlite3.OperationalError as error:
-            # Even to be read, a file in WAL mode wants two files beside it. Where nobody may make them and there is no
-            # log, there is no writer either, and the file is all there is.
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
-                raise
-            log = path.resolve().with_name(path.resolve().name + "-wal")
-            if log.exists() and log.stat().st_size:
+        with _OPENING:
+            version = _checked(path)
+            if not version:
+                raise IndexFileError(f"{path}: there is no index yet", "crawl first: crawl --seed URL --depth 2")
+            if version < VERSION:
                 raise IndexFileError(
-                    f"{path}: cannot be read: its newest part, {log.name}, can be read by who may write here only",
-                    "copy both files to a folder that you may write to",
-                ) from error
-            return _connect_reader(path, "mode=ro&immutable=1")
+                    f"{path}: is of schema {version}, from an older crawler", "upgrade it: crawl doctor"
+                )
+            return _reader(path)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         raise failure(path, error, "read") from error
+
+
+def _reader(path: Path) -> sqlite3.Connection:
+    try:
+        return _connect_reader(path, "mode=ro")
+    except sqlite3.OperationalError as error:
+        # Even to be read, a file in WAL mode wants two files beside it. Where nobody may make them and there is no
+        # log, there is no writer either, and the file is all there is.
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+            raise
+        real = path.resolve()
+        if _is_there(real.with_name(real.name + "-journal")):
+            raise IndexFileError(f"{path}: an upgrade of it was interrupted", "crawl doctor") from error
+        if _is_there(log := real.with_name(real.name + "-wal")):
+            raise IndexFileError(
+                f"{path}: cannot be read: its newest part, {log.name}, can be read by who may write here only",
+                "copy both files to a folder that you may write to",
+            ) from error
+        return _connect_reader(path, "mode=ro&immutable=1")
+
+
+def _is_there(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
 
 
 def _connect_reader(path: Path, options: str) -> sqlite3.Connection:
@@ -132,36 +151,74 @@ def failure(path: str | Path, error: Exception, what: str, hint: str = "crawl do
 def check(path: Path) -> int:
     """The version of the schema of an index file, 0 for a path that is free or a file that is empty.
 
-    Raises IndexFileError for anything else, and for a newer schema than this program knows.
-
-    Looks at the 100 bytes of the SQLite file header (https://sqlite.org/fileformat2.html) and changes nothing.
+    Raises IndexFileError for anything else, and for a newer schema than this program knows. Changes nothing.
     """
-    another = "give another path with --db"
+    with _OPENING:
+        return _checked(path)
+
+
+def _checked(path: Path) -> int:
+    """What `check` does, for who holds the lock.
+
+    Looks at the 100 bytes of the SQLite file header (https://sqlite.org/fileformat2.html), unless this process has the
+    file open already: whoever closes a file loses all locks that the process has on it (POSIX fcntl), and another
+    process would take the log away from under its connections (https://sqlite.org/howtocorrupt.html §2.2).
+    """
     if path.exists() and not path.is_file() and not path.is_dir():
-        raise IndexFileError(f"{path}: is not a file", another)
+        raise IndexFileError(f"{path}: is not a file", _ANOTHER)
     try:
+        if _is_open(path) and path.stat().st_size:
+            return _accepted(path, *_told(path))
         with path.open("rb") as file:
             header = file.read(100)
     except FileNotFoundError:
         if not path.parent.is_dir():
-            raise IndexFileError(f"{path}: the folder {path.parent} does not exist", another) from None
+            raise IndexFileError(f"{path}: the folder {path.parent} does not exist", _ANOTHER) from None
         return 0
     except IsADirectoryError:
-        raise IndexFileError(f"{path}: is a directory", another) from None
+        raise IndexFileError(f"{path}: is a directory", _ANOTHER) from None
     except (OSError, ValueError) as error:
         raise IndexFileError(
-            f"{path}: cannot be opened: {getattr(error, 'strerror', None) or error}", another
+            f"{path}: cannot be opened: {getattr(error, 'strerror', None) or error}", _ANOTHER
         ) from error
     if not header:
         return 0
     if len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
-        raise IndexFileError(f"{path}: is not a SQLite file", another)
-    version, application = int.from_bytes(header[60:64], "big"), int.from_bytes(header[68:72], "big")
+        raise IndexFileError(f"{path}: is not a SQLite file", _ANOTHER)
+    version = _accepted(path, int.from_bytes(header[60:64], "big"), int.from_bytes(header[68:72], "big"))
+    # A newer header may still stand in the log, while somebody reads the older one.
+    return _told(path)[0] if version < VERSION and _is_there(path.with_name(path.name + "-wal")) else version
+
+
+def _accepted(path: Path, version: int, application: int) -> int:
+    """The version of a schema that is ours. Raises IndexFileError for others."""
     if application != APPLICATION_ID:
-        raise IndexFileError(f"{path}: is another program's SQLite file", another)
+        raise IndexFileError(f"{path}: is another program's SQLite file", _ANOTHER)
     if version > VERSION:
         raise IndexFileError(f"{path}: is of schema {version}, newer than this crawler's {VERSION}", "upgrade crawler")
     return version
+
+
+def _is_open(path: Path) -> bool:
+    """Whether this process has the file open. Where there is no list of what is open, closing loses no locks."""
+    try:
+        wanted = os.stat(path)
+        numbers = os.listdir("/dev/fd")
+    except OSError:
+        return False
+    for number in numbers:
+        with contextlib.suppress(OSError):
+            if os.path.samestat(os.fstat(int(number)), wanted):
+                return True
+    return False
+
+
+def _told(path: Path) -> tuple[int, int]:
+    """The version of the schema and the program that the file is of, as SQLite reads them."""
+    with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        return version, application
 
 
 def create(connection: sqlite3.Connection) -> None:
