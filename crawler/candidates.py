@@ -21,6 +21,7 @@ _DEPTHS: Final = (100, 800, 6_400)  # candidates of each kind: further down, whe
 _ROWS: Final = 1_500  # that are ranked at a time, at least
 _ROWS_A_CANDIDATE: Final = 5
 _COMMON: Final = 20_000  # rows; a word of more is left out where there are rarer ones
+_MOST_COUNTED: Final = 200  # of a query without end, the first
 _MOST_EXPRESSIONS: Final = 24  # of a long query, the rarest
 _TITLED_PAGES: Final = 200  # that bear the query as their title
 _TITLE: Final = 1.5  # times the best score is added to theirs
@@ -159,7 +160,7 @@ class Finder:
     def _found(self, depth: int, text: str, links: float) -> dict[int, float]:
         """The scores of sections, at most so many of each kind of candidates."""
         budget = max(_ROWS, depth * _ROWS_A_CANDIDATE)
-        counts = {one: self._count(one, _COMMON) for one in self.wanted.some}
+        counts = {one: self._count(one, _COMMON) for one in self.wanted.some[:_MOST_COUNTED]}
         held = sorted(filter(counts.get, counts), key=lambda one: counts[one])
         telling = [one for one in held if counts[one] < _COMMON][:_MOST_EXPRESSIONS]
         # To find words side by side takes a look at all rows of the rarest, and costs bm25 as much again.

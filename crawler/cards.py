@@ -74,11 +74,11 @@ def _highlighted(snippet: str, width: int, color: bool) -> Iterator[str]:
         yield begun + line.replace(MARK, on).replace(MARK_END, off) + (off if inside else "")
 
 
-def footer(results: Results, limit: int) -> str:
+def footer(results: Results) -> str:
     """How many there are, how to see more, and how to open one."""
     hits = results.results
     total = f"about {results.total:,}" if results.is_estimate else str(results.total)
-    first, page = hits[0].rank, (hits[0].rank - 1) // limit + 1
+    first, page = hits[0].rank, results.page
     shown = f"{first}–{hits[-1].rank}" if first > 1 else str(len(hits))
     more = f" · next: --page {page + 1}" if results.more else ""
     crowded = f" · more of one site: --site {results.crowded}" if results.crowded else ""

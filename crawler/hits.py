@@ -4,13 +4,14 @@ Sections are what is ranked, pages are what is shown: a page's hit opens at its 
 """
 
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self, get_args
 
 from crawler.candidates import Candidate, Finder, languages
 from crawler.errors import UsageError
@@ -29,6 +30,7 @@ from crawler.vocabulary import completions, suggest, weights
 
 _MOST: Final = 10_000  # hits on a page, and pages of hits
 _RERANKED: Final = 50  # of the best, by what they are called and how exactly they match
+_MENDED: Final = 5  # unknown words, for which a word of the index is looked for
 _SAME: Final = 160  # characters that two sections begin with that say the same
 _NEARLY_SAME: Final = 0.7  # of the score of the best of them; what is less has another name
 _A_LITTLE: Final = 0.001
@@ -97,17 +99,18 @@ class Index:
         """
         started = time.perf_counter()
         parsed = parse_query(uniform(query))
-        filters = (*parsed.filters, *_filters(limit=limit, page=page, site=site, lang=lang, since=since))
+        filters = (*parsed.filters, *_filters(limit=limit, page=page, site=site, lang=lang, since=since, sort=sort))
         with self._snapshot() as connection:
             spoken = [one.value for one in filters if one.name == "lang" and not one.excluded] or languages(connection)
             sought = wanted(parsed, spoken, lambda prefix: completions(connection, prefix, MANY_ENDS))
             found = _find(connection, sought, filters, parsed, ranking.links, sort)
             pages = paged((_ranked(connection, some, parsed, ranking) for some in found.blocks), limit, sort)
-            shown = next(islice(pages, page - 1, None), Shown((), ""))
-            hits = tuple(_hits(connection, shown.pages, Highlighter(parsed), (page - 1) * limit + 1))
+            shown = next(islice(pages, page - 1, None), Shown((), 0, ""))
+            hits = tuple(_hits(connection, shown.pages, Highlighter(parsed), shown.rank))
             more = next(pages, None) is not None
-            total, is_estimate = found.finder.total() if hits else (0, False)
-            total = max(total, hits[-1].rank if hits else 0)
+            total, is_estimate = found.finder.total() if more or page > 1 else (len(hits), False)
+            if hits:
+                total, is_estimate = (max(total, hits[-1].rank), is_estimate) if more else (hits[-1].rank, False)
             unfiltered = 0 if hits or not filters or not sought.any else _total(connection, sought)
             unknown, suggestion = _unknown(connection, found.finder, sought, query)
         return Results(
@@ -117,6 +120,7 @@ class Index:
             results=hits,
             match=sought.any,
             is_estimate=is_estimate,
+            page=page,
             unknown=unknown,
             suggestion=suggestion,
             relaxed=found.relaxed,
@@ -153,8 +157,10 @@ def search(query: str, *, db: str | Path = "crawl.db", **options: Any) -> Result
 def _filters(**asked: Any) -> Iterator[Filter]:
     """The filters among the options of a search. Raises UsageError for an option without meaning."""
     for name, value in asked.items():
-        if name in ("limit", "page") and not 1 <= value <= _MOST:
-            raise UsageError(f"{name} is {value}", f"give a number from 1 to {_MOST}")
+        if name in ("limit", "page") and not (isinstance(value, int) and 1 <= value <= _MOST):
+            raise UsageError(f"{name} is {value!r}", f"give a number from 1 to {_MOST}")
+        if name == "sort" and value not in get_args(Sort):
+            raise UsageError(f"sort is {value!r}", f"give one of {', '.join(get_args(Sort))}")
         if name in _FILTERS and value is not None:
             filter_name, what = _FILTERS[name]
             parsed = parse_filter(filter_name, value)
@@ -272,8 +278,8 @@ def _unknown(connection: sqlite3.Connection, finder: Finder, sought: Wanted, tex
     """The words that no page holds, and the query with words of the index in their place, if there are such."""
     words = [one for one in (*sought.required, *sought.words) if one.is_word]
     unknown = tuple(one.text for one in words if not finder.is_held(one.expression))
-    better = {word: found for word in unknown if (found := suggest(connection, word))}
-    suggestion = text
-    for word, found in better.items():
-        suggestion = suggestion.replace(word, found)
-    return unknown, suggestion if better else ""
+    better = {word: found for word in unknown[:_MENDED] if (found := suggest(connection, word))}
+    if not better:
+        return unknown, ""
+    words = re.compile("|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in better))
+    return unknown, words.sub(lambda match: better[match[0]], text)

@@ -44,6 +44,10 @@ _CHARACTER: Final = f"[{_BASES}][{_MARKS}]*"
 
 # Letters and digits as wide as a Chinese character, kana half as wide, ligatures.
 _WIDTHS: Final = "\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff65-\uff9f\ufb00-\ufb06"
+# Icons of a font, which are no letters of the word beside them; joiners and variants, which nobody types.
+_PRIVATE: Final = re.compile("[\ue000-\uf8ff\U000f0000-\U0010ffff]+")
+_INVISIBLE: Final = re.compile("[\u2060\ufe00-\ufe0f\ufeff]+")
+_NOBODYS: Final = re.compile("[\u2060\ue000-\uf8ff\ufe00-\ufe0f\ufeff\U000f0000-\U0010ffff]")
 _DIACRITICS: Final = re.compile("[\u0300-\u0331]")  # those that unicode61 takes away
 _OTHER_WIDTHS: Final = re.compile(f"[{_WIDTHS}]+")
 _UNEVEN: Final = re.compile(f"[\u0300-\u036f\u1100-\u11ff\u3099\u309a{_WIDTHS}]")  # marks apart, Hangul in parts
@@ -215,6 +219,8 @@ def uniform(text: str) -> str:
     if text.isascii():
         return text
     text = text.replace(BREAK, "").replace(_SOFT_HYPHEN, "")
+    if _NOBODYS.search(text):
+        text = _INVISIBLE.sub("", _PRIVATE.sub(" ", text))
     if not _UNEVEN.search(text):
         return text
     return normalize("NFC", _OTHER_WIDTHS.sub(lambda run: normalize("NFKC", run[0]), text))

@@ -225,7 +225,7 @@ def _links(tree: LexborHTMLParser, base: str, refresh: str) -> tuple[tuple[Link,
             target = None
         elif path:
             target = _resolved(path, base if path[0] == "?" else folder)
-        elif text in _PERMALINKS or (len(text) == 1 and not text.isprintable()):  # the latter: an icon font
+        elif text in _PERMALINKS or (not text and words.strip()):  # the latter: an icon font
             permalinks.append(node)
             del found[key]  # there may be more of them
             continue

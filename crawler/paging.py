@@ -28,6 +28,8 @@ class Shown(NamedTuple):
 
     pages: Sequence[Sequence[Seen]]
     """The sections of each, the best first."""
+    rank: int
+    """Of the first of them, from 1."""
     crowded: str
     """A site of which more would stand here, had not others their turn; mostly empty."""
 
@@ -35,26 +37,24 @@ class Shown(NamedTuple):
 def paged(blocks: Iterable[Sequence[Seen]], limit: int, sort: Sort) -> Iterator[Shown]:
     """Pages of at most `limit` hits, from blocks of ranked sections; a page that came in one block comes in no other.
 
-    Where several sites match, two of ten hits at once are of one; what is over comes on the next page. A page is as it
-    is whether the next ones are asked for or not.
+    Where several sites match, two of ten hits at once are of one; what is over comes on the next page, and fills it
+    once no other site has a turn. A page is as it is whether the next ones are asked for or not.
     """
     known: set[int] = set()
-    sites: set[str] = set()
+    rank = 1
     waiting: list[list[Seen]] = []
     for seen in blocks:
         new = [sections for sections in by_page(seen) if sections[0].candidate.group not in known]
         known.update(sections[0].candidate.group for sections in new)
-        sites.update(sections[0].candidate.site for sections in new)
-        most = _HITS_A_SITE * ceil(limit / 10) if len(sites) > 1 else limit
         waiting += _newest(new) if sort == "newest" else new
         while waiting:
-            shown, over = _first(waiting, limit, most)
-            if not over and len(shown.pages) < limit:
+            shown, over, crowded = _first(waiting, limit)
+            if not over and len(shown) < limit:
                 break  # the next block may fill it
-            yield shown
-            waiting = over
+            yield Shown(shown, rank, crowded)
+            waiting, rank = over, rank + len(shown)
     if waiting:
-        yield Shown(waiting, "")
+        yield Shown(waiting, rank, "")
 
 
 def by_page(seen: Iterable[Seen]) -> list[list[Seen]]:
@@ -75,13 +75,16 @@ def by_page(seen: Iterable[Seen]) -> list[list[Seen]]:
 
 def _newest(pages: Sequence[list[Seen]]) -> list[list[Seen]]:
     """What matches well, that which changed last first; then the rest."""
-    enough = _MATCHES_WELL * max((sections[0].score for sections in pages), default=0.0)
+    best = max((sections[0].score for sections in pages), default=0.0)
+    enough = _MATCHES_WELL * best if best > 0 else best - 1
     by_date = sorted(pages, key=lambda sections: sections[0].candidate.changed_at or "", reverse=True)
     return sorted(by_date, key=lambda sections: sections[0].score < enough)
 
 
-def _first(pages: Sequence[list[Seen]], limit: int, most: int) -> tuple[Shown, list[list[Seen]]]:
-    """The page of hits that some pages begin with, at most so many of a site; and those that are over."""
+def _first(pages: Sequence[list[Seen]], limit: int) -> tuple[list[list[Seen]], list[list[Seen]], str]:
+    """The page of hits that some pages begin with, those that are over, and a site that has to wait."""
+    several = len({sections[0].candidate.site for sections in pages}) > 1
+    most = _HITS_A_SITE * ceil(limit / 10) if several else limit
     shown, over, count, crowded = list[list[Seen]](), list[list[Seen]](), Counter[str](), ""
     for place, sections in enumerate(pages):
         if len(shown) == limit:
@@ -94,4 +97,4 @@ def _first(pages: Sequence[list[Seen]], limit: int, most: int) -> tuple[Shown, l
             over.append(sections)
         else:
             shown.append(sections)
-    return Shown(shown, crowded), over
+    return shown, over, crowded

@@ -68,8 +68,9 @@ class Pool:
         self.every = ""
         """What each section has to hold, where that says enough of its page; mostly empty."""
         self._excluded = any_of(wanted.excluded)
-        # One thing that is required and nothing beside it: then whatever matches holds it.
-        required = [one.expression for one in wanted.required] if len(wanted.required) + len(wanted.words) > 1 else []
+        required = [one.expression for one in wanted.required]
+        if wanted.some == required and len(required) == 1:  # and nothing beside it: then whatever matches holds it
+            required = []
         self._pages = self._listed(required)
         if self._pages is not None:
             pages = json.dumps(self._pages)

@@ -109,7 +109,7 @@ _Item = Term | Filter | _Excluded | _Operator
 def parse_query(text: str) -> Query:
     """The query in a text. Never raises."""
     items = list(islice((item for token in _tokens(text) if (item := _item(*token.groups()))), MAX_TERMS))
-    if not any(isinstance(item, Term) for item in items):
+    if not any(isinstance(item, Term | Filter) for item in items):
         items = [item.otherwise if isinstance(item, _Excluded) else item for item in items]
     return Query(
         text,

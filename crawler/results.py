@@ -50,6 +50,8 @@ class Results:
     """Pages that match, shown or not."""
     took_ms: float
     results: tuple[Hit, ...] = field(default_factory=tuple)
+    page: int = 1
+    """Which page of results these are."""
     match: str = ""
     """The FTS5 expression that the query became; empty when it held no word."""
     is_estimate: bool = False

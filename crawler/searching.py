@@ -92,7 +92,7 @@ def search_command(**flags: Any) -> int:
     if flags["as_json"]:
         console.result(as_json(results.as_dict(explain=flags["explain"])))
         return 0 if results.results else 1
-    _print(console, results, config.limit, explain=flags["explain"])
+    _print(console, results, explain=flags["explain"])
     kept = {name: flags[name] for name in ("site", "lang", "since") if flags[name]}
     kept |= {"db": config.db} if config.db != "crawl.db" else {}
     if flags["page"] > 1 and not results.results:
@@ -105,7 +105,7 @@ def search_command(**flags: Any) -> int:
     return 0 if results.results else 1
 
 
-def _print(console: Console, results: "Results", limit: int, *, explain: bool) -> None:
+def _print(console: Console, results: "Results", *, explain: bool) -> None:
     from crawler import cards
 
     if not results.results:
@@ -113,7 +113,7 @@ def _print(console: Console, results: "Results", limit: int, *, explain: bool) -
     if console.is_terminal:
         for card in cards.cards(results, console.width, color=console.has_color, explain=explain):
             console.result(card)
-        console.say(printable(cards.footer(results, limit)))
+        console.say(printable(cards.footer(results)))
         return
     for row in cards.rows(results):
         console.result(row)

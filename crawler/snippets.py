@@ -19,6 +19,7 @@ LONGEST: Final = 20_000  # characters of a text that are looked at
 _WIDTH: Final = 200  # characters
 _BEFORE: Final = 40  # of them before the first match
 _MOST_MATCHES: Final = 300
+_MOST_RUNS: Final = 200  # pieces of scripts without spaces that are looked for
 _WORD: Final = re.compile(r"[^\W_]+")
 _MARKS: Final = str.maketrans("", "", MARK + MARK_END)
 
@@ -46,7 +47,8 @@ class Highlighter:
         self._words = [word for word in words if spaced(word) == word]
         self._prefixes = tuple(text for text, kind in terms if kind == "prefix")
         # What has signs, and what is written without spaces, is looked for as it stands, and first.
-        self._runs = dict.fromkeys(piece for word in words if spaced(word) != word for piece in _pieces(word))
+        pieces = dict.fromkeys(piece for word in words if spaced(word) != word for piece in _pieces(word))
+        self._runs = dict.fromkeys(islice(pieces, _MOST_RUNS))
         self._signed = dict.fromkeys(text for text, _ in terms if not _WORD.fullmatch(text))
 
     def snippet(self, text: str, lang: str) -> str:

@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from typing import Final
 from unicodedata import category
 
-from crawler.languages import folded
+from crawler.languages import folded, spaced
 
 _SHORTEST: Final = 3  # letters of a word that may hold one slip; a shorter one could be anything
 _SHORTEST_FOR_TWO: Final = 7
 _LONGEST: Final = 40  # what is longer is no word
+_ALPHABETS: Final = 4  # blocks of 128 characters in Unicode
 _FREQUENT: Final = 20_000  # words that two slips may lead to: among more of them, any word is near another
 _PAIRS: Final = 2  # of words that one is taken apart to, and that are looked for side by side
 _MANY: Final = 5_000  # words; fewer are sorted in a moment
@@ -56,6 +57,8 @@ def suggest(connection: sqlite3.Connection, word: str) -> str | None:
         return one if one in _known(connection, [one]) and not _beside(connection, word) else None
     if not _SHORTEST <= len(word) <= _LONGEST or not all(map(_is_letter, word)) or word in _known(connection, [word]):
         return None
+    if spaced(word) != word or len({ord(letter) & ~127 for letter in word}) > _ALPHABETS:
+        return None  # of scripts without spaces no words are known; what is of many alphabets is no word
     if near := _known(connection, _one_slip(word)):
         return min(near, key=lambda other: (other[0] != word[0], -near[other], other))
     found = _taken_apart(connection, word)

@@ -456,12 +456,12 @@ class TestRows:
 class TestFooter:
     def test_all_shown(self) -> None:
         """When all hits are shown, the footer counts them, and says how to open one."""
-        assert footer(results(hit()), 10) == "1 of 1 in 2 ms · open: crawl open 1"
+        assert footer(results(hit())) == "1 of 1 in 2 ms · open: crawl open 1"
 
     def test_more(self) -> None:
         """When there are more, the footer tells how to see them, and those of a site that was held back."""
-        some = replace(results(hit(rank=11), total=12_345), more=True, is_estimate=True, crowded="h.test")
-        assert footer(some, 10) == (
+        some = replace(results(hit(rank=11), total=12_345), page=2, more=True, is_estimate=True, crowded="h.test")
+        assert footer(some) == (
             "11–11 of about 12,345 in 2 ms · next: --page 3 · more of one site: --site h.test · open: crawl open 11"
         )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from crawler import Index, UsageError, search
+from crawler.languages import uniform
 from crawler.page import Page, Section
 from crawler.results import MARK, MARK_END
 from crawler.store import Edge, Outcome
@@ -240,6 +241,28 @@ def test_a_page_is_found_by_its_address(add: Add, db: Path) -> None:
     assert hrefs(db, "loadext") == ["http://h.test/docs/loadext.html"]
 
 
+def test_icons_and_joiners_are_no_letters(add: Add, db: Path) -> None:
+    """What a font shows as an icon, and what is not seen at all, parts or joins no word."""
+    add("http://h.test/a", "A", ("", uniform("\uf015Marmot"), uniform("emu\ufe0f lla\ufeffma \uf002lynx")))
+    for query in ("marmot", "emu", "llama", "lynx"):
+        assert len(hrefs(db, query)) == 1, query
+
+
+def test_one_identifier_that_is_required(add: Add, db: Path) -> None:
+    """Its parts find pages beside it, and none in its place."""
+    add("http://h.test/a", "A", ("", "A", "call getUserName here"))
+    add("http://h.test/b", "B", ("", "B", "get the user a name"))
+    assert hrefs(db, "+getUserName") == ["http://h.test/a"]
+    assert len(hrefs(db, "getUserName")) == 2
+
+
+def test_an_exclusion_beside_a_filter(add: Add, db: Path) -> None:
+    """It takes pages from those that the filter leaves."""
+    add("http://h.test/a", "A", ("", "A", "zebra"))
+    add("http://h.test/b", "B", ("", "B", "lion"))
+    assert hrefs(db, "lang:en -zebra") == ["http://h.test/b"]
+
+
 def test_words_with_signs(add: Add, db: Path) -> None:
     """C++ is another word than C, and where nobody writes of it, that is said and C is found."""
     add("http://h.test/c", "C", ("", "C", "written in C, include files"))
@@ -280,6 +303,7 @@ def test_a_word_that_no_page_holds_is_named_and_mended(add: Add, db: Path) -> No
     assert (results.unknown, results.suggestion) == (("elephnat",), "elephant zebra")
     assert len(results.results) == 1
     assert search("xqzwv", db=db).suggestion == ""
+    assert search("elephnat xelephnatxx", db=db).suggestion == "elephant xelephnatxx"
     assert search("elephant", db=db).unknown == ()
 
 
@@ -288,12 +312,13 @@ def test_several_sites_are_shown_twice_at_most_and_the_rest_comes_later(add: Add
     for number in range(5):
         add(f"http://a.test/{number}", "Zebra", ("", f"Zebra {number}", "zebra zebra zebra"))
     add("http://b.test/", "Other", ("", "Other", "many words and one zebra"))
-    first, second, third, fourth = (search("zebra", db=db, page=number) for number in (1, 2, 3, 4))
+    first, second, third = (search("zebra", db=db, page=number) for number in (1, 2, 3))
     assert [hit.site for hit in first.results] == ["a.test", "a.test", "b.test"]
-    assert [hit.site for hit in second.results] == ["a.test"] * 2
-    assert [hit.url for page in (first, second, third) for hit in page.results].count("http://b.test/") == 1
-    assert len({hit.url for page in (first, second, third) for hit in page.results}) == 6
-    assert [page.more for page in (first, second, third, fourth)] == [True, True, False, False]
+    assert [hit.site for hit in second.results] == ["a.test"] * 3
+    assert [hit.rank for page in (first, second) for hit in page.results] == [1, 2, 3, 4, 5, 6]
+    assert len({hit.url for page in (first, second) for hit in page.results}) == 6
+    assert [page.more for page in (first, second, third)] == [True, False, False]
+    assert [page.total for page in (first, second, third)] == [6, 6, 6]
     assert len(search("zebra site:a.test", db=db).results) == 5
     assert len(search("zebra", db=db, limit=30).results) == 6
     assert first.as_dict()["crowded"] == "a.test"
@@ -307,8 +332,9 @@ def test_pages_of_results_go_on_where_the_one_before_ended(add: Add, db: Path) -
     assert [len(hits) for hits in pages] == [4, 4, 2, 0]
     assert [hit.rank for hits in pages for hit in hits] == list(range(1, 11))
     assert [hit.url for hits in pages for hit in hits] == hrefs(db, "zebra")
-    with pytest.raises(UsageError, match="page is 0"):
-        search("zebra", db=db, page=0)
+    for wrong in ({"page": 0}, {"limit": 2.5}, {"page": "1"}, {"sort": "oldest"}):
+        with pytest.raises(UsageError, match=f"{next(iter(wrong))} is "):
+            search("zebra", db=db, **wrong)
 
 
 def test_the_newest_first(add: Add, db: Path) -> None:

@@ -36,7 +36,7 @@ def check(query: Query) -> None:
         assert len({term.required for term in group}) == 1
     terms = [term for group in query.groups for term in group]
     assert len(terms) + len(query.excluded) + len(query.filters) <= MAX_TERMS
-    assert terms or not query.excluded
+    assert terms or query.filters or not query.excluded
     for text in [term.text for term in (*terms, *query.excluded)]:
         assert any(map(str.isalnum, text))
         assert text == " ".join(text.split())
@@ -178,9 +178,10 @@ def test_terms(text: str, parsed: str) -> None:
 
 def test_a_lone_exclusion_is_a_word() -> None:
     """Where nothing is looked for, there is nothing to take from; the dash belongs to the word."""
-    for text in ("-Wall", "-Wall site:a.test", "site:a.test -Wall", "-Wall -Wall"):
+    for text in ("-Wall", "-Wall -Wall"):
         assert parse_query(text).groups == ((Term("-Wall", "word", False),),)
-    assert parse_query("gcc -Wall").excluded == (Term("Wall", "word", False),)
+    for text in ("gcc -Wall", "-Wall site:a.test", "site:a.test -Wall"):
+        assert parse_query(text).excluded == (Term("Wall", "word", False),)
 
 
 @pytest.mark.parametrize(
