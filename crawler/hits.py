@@ -20,7 +20,7 @@ from crawler.languages import plain, uniform
 from crawler.matches import MANY_ENDS, Sought, Wanted, wanted
 from crawler.paging import Seen, Shown, Sort, paged
 from crawler.pool import Pool
-from crawler.query import VALUES, Filter, Query, parse_filter, parse_query
+from crawler.query import VALUES, Filter, Query, parse_filter, parse_query, telling
 from crawler.ranking import Asked, Ranking
 from crawler.results import Hit, Results
 from crawler.snippets import LONGEST, Highlighter
@@ -98,7 +98,7 @@ class Index:
         from 1 to 10,000 and for a filter without meaning.
         """
         started = time.perf_counter()
-        parsed = parse_query(uniform(query))
+        parsed = telling(parse_query(uniform(query)))
         filters = (*parsed.filters, *_filters(limit=limit, page=page, site=site, lang=lang, since=since, sort=sort))
         with self._snapshot() as connection:
             spoken = [one.value for one in filters if one.name == "lang" and not one.excluded] or languages(connection)
@@ -281,5 +281,5 @@ def _unknown(connection: sqlite3.Connection, finder: Finder, sought: Wanted, tex
     better = {word: found for word in unknown[:_MENDED] if (found := suggest(connection, word))}
     if not better:
         return unknown, ""
-    words = re.compile("|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in better))
-    return unknown, words.sub(lambda match: better[match[0]], text)
+    pattern = re.compile("|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in better))
+    return unknown, pattern.sub(lambda match: better[match[0]], text)

@@ -43,6 +43,13 @@ from crawler.urls import MAX_URL, host, normalize
 MAX_TERMS: Final = 64  # and filters and operators of a query; the rest is left out
 MAX_LENGTH: Final = 20_000  # characters that are looked at
 
+_QUESTION: Final = range(4, 13)  # words; a longer text tells by itself which of its words tell
+_TELLING: Final = 2
+_COMMON: Final = frozenset(
+    "a about am an and any are as at be by can could do does for from get how i if in into is it its make me my of on "
+    "one or should so that the their them there these this to use using was we what when where which who why will with "
+    "without would you your".split()
+)
 VALUES: Final = {
     "site": "a host, as in docs.example.org",
     "lang": "a code, as in en",
@@ -117,6 +124,20 @@ def parse_query(text: str) -> Query:
         excluded=tuple(dict.fromkeys(item.term for item in items if isinstance(item, _Excluded))),
         filters=tuple(dict.fromkeys(item for item in items if isinstance(item, Filter))),
     )
+
+
+def telling(query: Query) -> Query:
+    """A question without the words that every question has: `how do I create an index` is `create index`.
+
+    A query of a few words stays as it is, and so does a long one, or one that has no others.
+    """
+    rest = tuple(group for group in query.groups if not _is_common(group))
+    is_question = len(query.groups) in _QUESTION and len(rest) >= _TELLING
+    return query._replace(groups=rest) if is_question else query
+
+
+def _is_common(group: tuple[Term, ...]) -> bool:
+    return len(group) == 1 and group[0].kind == "word" and not group[0].required and group[0].text.lower() in _COMMON
 
 
 def without_filters(text: str) -> str:
