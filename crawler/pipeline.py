@@ -77,15 +77,25 @@ def fetch_loop(ring: Ring, account: Account, visitor: Visitor) -> None:
         try:
             if task.is_robots:
                 home = origin(task.url.url)
-                permit, item, answer = visitor.robots(home, ring.store.hosts.robots(home))
+                with account("put"):  # the indexers may be writing
+                    known = ring.store.hosts.robots(home)
+                permit, item, answer = visitor.robots(home, known)
             else:
                 item, answer = visitor.visit(task)
         finally:
             again, pace = frontier.give_back(task, answer, permit)  # rule 2: whoever takes gives back
         for what in (pace, None if again else item):
             if what is not None and not ring.abandoned.is_set():
-                with account("put"):
-                    ring.queue.put(what)  # blocks while the queue is full: fetchers go no faster than indexers
+                _put(ring.queue, account, what)
+
+
+def _put(items: _Queue, account: Account, item: Item) -> None:
+    """Blocks while the queue is full: fetchers go no faster than indexers."""
+    try:
+        items.put_nowait(item)
+    except queue.Full:
+        with account("put"):
+            items.put(item)
 
 
 def index_loop(ring: Ring, account: Account) -> None:
@@ -204,7 +214,7 @@ def _turn(
     config = ring.config
     scope = Scope(config.scope, config.seeds, config.include, config.exclude)
     probes = Probes()
-    accounts = [ring.account("other") for _ in range(config.threads)]
+    accounts = [ring.account("parse") for _ in range(config.threads)]
     visitors = [Visitor(config, scope, access, ring.traps, probes, account) for account in accounts]
     fetchers = [_thread("fetch", n, fetch_loop, ring, one.account, one) for n, one in enumerate(visitors, 1)]
     indexers = [_thread("index", n, index_loop, ring, ring.account("get")) for n in range(1, config.indexers + 1)]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, Self
 
-Stage = Literal["fetch", "parse", "delay", "per_host", "idle", "put", "other", "get", "commit", "finish"]
+Stage = Literal["fetch", "parse", "delay", "per_host", "idle", "put", "get", "commit", "finish"]
 Bound = Literal["", "cpu", "latency", "politeness", "disk"]
 
 FETCHING: Final[Mapping[Stage, str]] = {
@@ -16,7 +16,6 @@ FETCHING: Final[Mapping[Stage, str]] = {
     "per_host": "waiting for a host in use",
     "idle": "nothing to do",
     "put": "waiting for the indexers",
-    "other": "taking and giving back",
 }
 """What a fetcher does, in words."""
 INDEXING: Final[Mapping[Stage, str]] = {"get": "waiting for pages", "commit": "writing to the index file"}
@@ -46,7 +45,7 @@ class Account:
 
     __slots__ = ("_cpu", "_next", "_spent", "_wall", "_within")
 
-    def __init__(self, outermost: Stage = "other") -> None:
+    def __init__(self, outermost: Stage = "parse") -> None:
         """`with account: …` without a stage is the outermost one."""
         self._next = outermost
         self._within: list[Stage] = []

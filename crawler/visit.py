@@ -100,9 +100,8 @@ class Visitor:
 
     def visit(self, task: Task) -> Visited:
         """Fetches a URL if its host's rules allow it. Rule 4: whatever goes wrong costs this one URL; never raises."""
-        with self.account("parse"):  # but for the fetching in it
-            visited = self._visited(task)
-            return self._guessed(task, visited) if self._is_guess(task) else visited
+        visited = self._visited(task)
+        return self._guessed(task, visited) if self._is_guess(task) else visited
 
     def _visited(self, task: Task) -> Visited:
         url = task.url.url

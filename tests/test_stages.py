@@ -36,7 +36,7 @@ def star(site: Site, pages: int) -> None:
 class TestAccount:
     def test_the_stages_of_a_thread_add_up_to_its_life(self) -> None:
         """No instant is counted twice, and none is lost: a stage inside another one takes its time from that."""
-        account = Account("other")
+        account = Account("idle")
         before = time.monotonic()
         with account:
             begun = time.monotonic()
@@ -51,10 +51,10 @@ class TestAccount:
                 sum(range(1000))
             ended = time.monotonic()
         after = time.monotonic()
-        spent = sum(account.spent(stage).seconds for stage in ("other", "parse", "fetch", "put"))
+        spent = sum(account.spent(stage).seconds for stage in ("idle", "parse", "fetch", "put"))
         assert ended - begun <= spent <= after - before
         assert answered - asked <= account.spent("fetch").seconds <= fetched - fetching
-        assert account.spent("idle") == Spent()
+        assert account.spent("delay") == Spent()
 
     def test_a_stage_ends_with_the_error_that_ends_it(self) -> None:
         """What comes after an error counts for the stage outside."""
