@@ -214,8 +214,9 @@ def _turn(
     config = ring.config
     scope = Scope(config.scope, config.seeds, config.include, config.exclude)
     probes = Probes()
-    accounts = [ring.account("parse") for _ in range(config.threads)]
-    visitors = [Visitor(config, scope, access, ring.traps, probes, account) for account in accounts]
+    visitors = [
+        Visitor(config, scope, access, ring.traps, probes, ring.account("parse")) for _ in range(config.threads)
+    ]
     fetchers = [_thread("fetch", n, fetch_loop, ring, one.account, one) for n, one in enumerate(visitors, 1)]
     indexers = [_thread("index", n, index_loop, ring, ring.account("get")) for n in range(1, config.indexers + 1)]
 
