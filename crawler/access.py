@@ -12,6 +12,7 @@ from crawler.credentials import Credentials
 from crawler.fetch import Fetcher
 from crawler.proxy import Proxy
 from crawler.resolver import RESOLVER
+from crawler.stages import Account
 from crawler.urls import hostname
 
 _STANDARD: Final = {80, 443}
@@ -32,8 +33,11 @@ class Access:
         """Takes the hosts of these for the user's own, too: seeds of earlier crawls. Before the first fetcher."""
         self._seeds = tuple(dict.fromkeys((*self._seeds, *seeds)))
 
-    def fetcher(self) -> Fetcher:
-        """A fetcher for one thread. The first one waits until the names of the seeds were looked up, or in vain."""
+    def fetcher(self, account: Account | None = None) -> Fetcher:
+        """A fetcher for the thread that keeps the account.
+
+        The first one waits until the names of the seeds were looked up, or in vain.
+        """
         config = self._config
         return Fetcher(
             user_agent=config.user_agent,
@@ -43,6 +47,7 @@ class Access:
             credentials=self._credentials,
             proxy=self._proxy,
             verified=not config.insecure,
+            account=account,
         )
 
     @cached_property

@@ -10,10 +10,12 @@ from crawler.excerpts import Excerpt
 from crawler.reasons import in_short
 from crawler.report import Report
 from crawler.results import MARK, MARK_END, Hit, Results
+from crawler.stages import ENDING, FETCHING, INDEXING
 from crawler.store.sql import TRANSIENT
 
 _MOST_REASONS = 8  # in a summary
 _MARKS = re.compile(f"([{MARK}{MARK_END}])")
+_NOTICED = 0.1  # of the fetchers' time; less is not worth a word of advice
 _INSECURE = "Certificates of servers were not verified (--insecure): anybody on the way could have sent these pages."
 
 
@@ -144,6 +146,45 @@ def updated(report: Report, *, insecure: bool = False) -> str:
     if insecure:
         lines.append(_INSECURE)
     return "\n".join(lines)
+
+
+def profile(report: Report) -> str:
+    """Where the time went, a line a stage: seconds, the share of the time of all threads of its kind, CPU seconds."""
+    lines = [f"{'stage':9} {'seconds':>9} {'share':>6} {'CPU':>9}"]
+    for who, stages in (("fetchers", FETCHING), ("indexers", INDEXING), ("the end", ENDING)):
+        whole = sum(report.stages[stage].seconds for stage in stages) or 1.0
+        for stage, what in stages.items():
+            spent = report.stages[stage]
+            share = _percent(spent.seconds / whole)
+            lines.append(f"{stage:9} {spent.seconds:9.2f} {share:>6} {spent.cpu_seconds:9.2f}  {who}: {what}")
+    return "\n".join(lines)
+
+
+def bounds(report: Report) -> str:
+    """What the fetchers did with their time, what bounded the crawl, and what would help; empty for no crawl."""
+    if not report.bound:
+        return ""
+    whole = sum(report.stages[stage].seconds for stage in FETCHING)
+    shares = {stage: report.stages[stage].seconds / whole for stage in FETCHING}
+    most = sorted(FETCHING, key=shares.__getitem__, reverse=True)
+    told = ", ".join(f"{_percent(shares[stage])} {FETCHING[stage]}" for stage in most if shares[stage] >= 0.01)
+    if report.bound == "cpu":
+        verdict = "the CPU; fewer or smaller pages would help (--exclude, --max-size), more --threads would not"
+    elif report.bound == "disk":
+        verdict = "the disk of the index file; a faster one would help, more --threads would not"
+    elif report.bound == "politeness":
+        verdict = "politeness; more hosts at once would help, or a shorter --delay where you may"
+    elif shares["per_host"] >= _NOTICED:
+        verdict = "the latency of servers; a greater --per-host would help, where you may"
+    elif shares["idle"] >= _NOTICED:
+        verdict = "the latency of servers; there were too few links at a time for more --threads to help"
+    else:
+        verdict = "the latency of servers; more --threads would help"
+    return f"Time: {told}. What bounds it: {verdict}."
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _count(number: int, noun: str) -> str:

@@ -96,6 +96,7 @@ Interrupted or killed, the same command goes on where it was.""",
 @click.option("--drop-tracking", is_flag=True, default=None, help="Drop utm_…, gclid and the like from links.")
 @click.option("--durable", is_flag=True, default=None, help="Wait for the disk at every commit: safe from power cuts.")
 @click.option("--fresh", is_flag=True, default=None, help="Fetch everything again.")
+@click.option("--profile", is_flag=True, help="Say where the time went, and what bounds the crawl.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and what robots.txt says; fetch no page.")
 @common
 def crawl_command(**flags: Any) -> int:
@@ -118,10 +119,14 @@ def crawl_command(**flags: Any) -> int:
     _quiet_collector()
     with counted_interrupts() as interrupts:
         report = crawl(config, on_progress=console.progress, interrupts=interrupts.count)
-    from crawler.cards import summary
+    from crawler.cards import bounds, profile, summary
 
     if report.fetched or report.interrupted or not report.no_seed_fetched:
         console.say(summary(report, config.db, insecure=config.insecure))
+    if flags["profile"]:
+        console.say(profile(report))
+    if (flags["profile"] or flags["verbose"]) and (line := bounds(report)):
+        console.say(line)
     if flags["as_json"]:
         console.result(as_json(report.as_dict()))
     if report.interrupted:
@@ -161,7 +166,7 @@ def update_command(**flags: Any) -> int:
     _quiet_collector()
     with counted_interrupts() as interrupts:
         report = update(config, before=before, on_progress=console.progress, interrupts=interrupts.count)
-    from crawler.cards import updated
+    from crawler.cards import bounds, updated
 
     if flags["as_json"]:
         console.result(as_json(report.as_dict() | report.changes))
@@ -171,6 +176,8 @@ def update_command(**flags: Any) -> int:
         console.result(counts)
         if rest:
             console.say("\n".join(rest))
+    if flags["verbose"] and (line := bounds(report)):
+        console.say(line)
     if report.interrupted:
         return interrupts.exit_code
     _check_seeds(report, config.db)

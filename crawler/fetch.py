@@ -20,6 +20,7 @@ from crawler.adapter import Adapter
 from crawler.addresses import Guard
 from crawler.credentials import Credentials, with_cookies
 from crawler.proxy import Proxy
+from crawler.stages import Account
 from crawler.transport import FetchError, Line, in_words, is_ours
 from crawler.wall import Wall
 
@@ -82,11 +83,12 @@ class Fetcher:
         credentials: Credentials | None = None,
         proxy: Proxy | None = None,
         verified: bool = True,
+        account: Account | None = None,
     ) -> None:
         """`timeout` is in seconds for a whole GET, `max_size` in decoded bytes.
 
         `verified` says whether the certificates of servers are; there is one good reason for False, a server of one's
-        own.
+        own. The `account` is that of the thread.
         """
         self._timeout = timeout
         self._max_size = max_size
@@ -94,6 +96,7 @@ class Fetcher:
         self._adapter = Adapter(self._line, verified=verified)
         self._credentials = credentials or Credentials()
         self._wall = Wall()
+        self._account = account or Account()
         self._common = CaseInsensitiveDict(
             {
                 "User-Agent": user_agent,
@@ -128,10 +131,11 @@ class Fetcher:
             own = validators if target == url else ("", "")
             return self._ask(target, cookies, own, started + (timeout or self._timeout), most, any_type, as_user)
 
-        reply = ask(url)
-        if reply.location is not None and through is not None:
-            return self._wall.passed(reply, ask, through)
-        return reply
+        with self._account("fetch"):
+            reply = ask(url)
+            if reply.location is not None and through is not None:
+                return self._wall.passed(reply, ask, through)
+            return reply
 
     def _ask(
         self,

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from crawler.pace import PARKED, Answer, Pace, Tempo
 from crawler.robots import Rules
+from crawler.stages import Account, Stage
 from crawler.store import HostPace, Queued
 from crawler.urls import host as host_of
 from crawler.urls import origin
@@ -153,8 +154,12 @@ class Frontier:
         self._starving = False  # somebody asked and got nothing since the last refill
         self._closed = False
 
-    def take(self) -> Task | None:
-        """The next task. Blocks until a host is ready; None when the crawl is over or the frontier is closed."""
+    def take(self, account: Account | None = None) -> Task | None:
+        """The next task. Blocks until a host is ready; None when the crawl is over or the frontier is closed.
+
+        The caller's account learns what it waited for.
+        """
+        account = account or Account()
         with self._changed:
             while not self._closed:
                 if self._unsettled <= 0 or self._pages_left == 0:
@@ -167,7 +172,8 @@ class Frontier:
                         self._changed.notify()
                     return task
                 self._starving = True
-                self._changed.wait(self._until_next(now))
+                with account(self._lack()):
+                    self._changed.wait(self._until_next(now))
             self._changed.notify_all()
             return None
 
@@ -366,6 +372,12 @@ class Frontier:
             self._offer(host, now)
             return task
         return None
+
+    def _lack(self) -> Stage:
+        """What is waited for when nothing is on offer: work, the rest of hosts, or whoever has them in use."""
+        if self._ready or len(self._held) <= self._in_flight:  # what is ready may be a page too many
+            return "idle"
+        return "delay" if self._resting else "per_host"
 
     def _until_next(self, now: float) -> float | None:
         """Seconds until something rested may be used; None when only another thread can bring work."""

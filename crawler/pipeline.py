@@ -8,6 +8,7 @@ Frontier ──────► fetcher threads ──────► queue.Queue
 
 import os
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ from crawler.frontier import HOST_SHARE, Frontier
 from crawler.pace import Pace
 from crawler.probe import Probes
 from crawler.report import Progress, Report, Tally
+from crawler.stages import Account, Stage, bound, total
 from crawler.store import HostPace, Outcome, Revisit, RobotsReply, Store, open_store
 from crawler.traps import Traps
 from crawler.urls import Scope, hostname, origin
@@ -52,7 +54,13 @@ class Ring:
     tally: Tally = field(default_factory=Tally)
     writing: threading.Lock = field(default_factory=threading.Lock)
     abandoned: threading.Event = field(default_factory=threading.Event)
+    accounts: list[Account] = field(default_factory=list)
     error: BaseException | None = None
+
+    def account(self, outermost: Stage) -> Account:
+        """One for a thread that the main thread is about to make."""
+        self.accounts.append(Account(outermost))
+        return self.accounts[-1]
 
     def fail(self, error: BaseException) -> None:
         """Notes the first error that ends the crawl; nothing is taken any more."""
@@ -60,26 +68,37 @@ class Ring:
         self.frontier.close()
 
 
-def fetch_loop(ring: Ring, visitor: Visitor) -> None:
+def fetch_loop(ring: Ring, account: Account, visitor: Visitor) -> None:
     """A producer: takes, fetches, parses, puts. Ends when the frontier has no more."""
     frontier = ring.frontier
-    while (task := frontier.take()) is not None:
+    while (task := frontier.take(account)) is not None:
         item: Item | None = None
         answer, permit = None, None
         try:
             if task.is_robots:
                 home = origin(task.url.url)
-                permit, item, answer = visitor.robots(home, ring.store.hosts.robots(home))
+                with account("put"):  # the indexers may be writing
+                    known = ring.store.hosts.robots(home)
+                permit, item, answer = visitor.robots(home, known)
             else:
                 item, answer = visitor.visit(task)
         finally:
             again, pace = frontier.give_back(task, answer, permit)  # rule 2: whoever takes gives back
         for what in (pace, None if again else item):
             if what is not None and not ring.abandoned.is_set():
-                ring.queue.put(what)  # blocks while the queue is full: fetchers go no faster than indexers
+                _put(ring.queue, account, what)
 
 
-def index_loop(ring: Ring) -> None:
+def _put(items: _Queue, account: Account, item: Item) -> None:
+    """Blocks while the queue is full: fetchers go no faster than indexers."""
+    try:
+        items.put_nowait(item)
+    except queue.Full:
+        with account("put"):
+            items.put(item)
+
+
+def index_loop(ring: Ring, account: Account) -> None:
     """A consumer: drains the queue into the store, a batch in one transaction, until its end mark comes.
 
     Rule 4: an error of the writer closes the frontier, and the loop goes on emptying the queue until the end mark,
@@ -90,7 +109,7 @@ def index_loop(ring: Ring) -> None:
         try:
             batch, ended = _batch(ring.queue)
             if ring.error is None and batch:
-                _store(ring, batch)
+                _store(ring, account, batch)
         except BaseException as error:  # noqa: BLE001 - handed to the main thread, which raises it
             ring.fail(error)
 
@@ -110,13 +129,13 @@ def _batch(items: _Queue) -> tuple[list[Item], bool]:
     return batch, True
 
 
-def _store(ring: Ring, batch: list[Item]) -> None:
+def _store(ring: Ring, account: Account, batch: list[Item]) -> None:
     """Rule 1: a batch is one transaction. Then the frontier learns what left the ring and what came."""
     outcomes = [item for item in batch if isinstance(item, Outcome)]
     news = [item for item in batch if not isinstance(item, Outcome)]
     # What the store says and what the frontier learns must not be overtaken by another indexer's, or a URL that was
     # read as waiting could be handed out after it is done. SQLite has one writer anyway.
-    with ring.writing:
+    with ring.writing, account("commit"):
         urls, found, changes = ring.store.commit(outcomes, news, _ROOM)
         pages = sum(outcome.page is not None or outcome.unchanged for outcome in outcomes)
         ring.frontier.settle([outcome.id for outcome in outcomes], urls, found, pages)
@@ -165,20 +184,17 @@ def crawl(
         if before.queued:
             _turn(ring, access, stop, on_progress, started)
         after = store.totals(config.seeds)
-        report = Report.of(
-            ring.tally.progress(),
-            after,
-            time.monotonic() - started,
-            resumed=resumed,
-            interrupted=stop.count > 0,
-        )
+        seconds = time.monotonic() - started
+        report = Report.of(ring.tally.progress(), after, seconds, resumed=resumed, interrupted=stop.count > 0)
+        stages = total(ring.accounts)
+        report = replace(report, stages=stages, bound=bound(stages, seconds, _computing()))
         if not report.interrupted:
             report = _finish(ring, stop, report)
             after = store.totals(config.seeds)  # pages that were not reached again are gone now
             report = replace(
                 report, pages=after.pages, reasons=after.reasons, skipped=after.skipped, duplicates=after.duplicates
             )
-        return report
+        return replace(report, stages=total(ring.accounts))  # the end is one, too
     finally:
         store.close()
 
@@ -198,9 +214,11 @@ def _turn(
     config = ring.config
     scope = Scope(config.scope, config.seeds, config.include, config.exclude)
     probes = Probes()
-    visitors = [Visitor(config, scope, access, ring.traps, probes) for _ in range(config.threads)]
-    fetchers = [_thread("fetch", n, fetch_loop, ring, visitor) for n, visitor in enumerate(visitors, 1)]
-    indexers = [_thread("index", n, index_loop, ring) for n in range(1, config.indexers + 1)]
+    visitors = [
+        Visitor(config, scope, access, ring.traps, probes, ring.account("parse")) for _ in range(config.threads)
+    ]
+    fetchers = [_thread("fetch", n, fetch_loop, ring, one.account, one) for n, one in enumerate(visitors, 1)]
+    indexers = [_thread("index", n, index_loop, ring, ring.account("get")) for n in range(1, config.indexers + 1)]
 
     def tick() -> None:
         if on_progress is not None:
@@ -264,7 +282,10 @@ def _finish(ring: Ring, stop: "_Stop", report: Report) -> Report:
         if stop.count:
             ring.store.interrupt()
 
-    thread = _thread("finish", 1, lambda ring: ring.store.finish(report.as_dict(), complete=not report.queued), ring)
+    def finish(ring: Ring, _: Account) -> None:
+        ring.store.finish(report.as_dict(), complete=not report.queued)
+
+    thread = _thread("finish", 1, finish, ring, ring.account("finish"))
     _start(thread)
     _join([thread], stop, tick)
     if stop.count:
@@ -302,10 +323,13 @@ class _Stop:
         return False
 
 
-def _thread(kind: str, number: int, loop: Callable[..., None], ring: Ring, *args: Any) -> threading.Thread:
+def _thread(
+    kind: str, number: int, loop: Callable[..., None], ring: Ring, account: Account, *args: Any
+) -> threading.Thread:
     def run() -> None:
         try:
-            loop(ring, *args)
+            with account:
+                loop(ring, account, *args)
         except BaseException as error:  # noqa: BLE001 - a thread has nobody to raise to but the main thread
             ring.fail(error)
 
@@ -337,6 +361,12 @@ def _rules(config: Config) -> dict[str, Any]:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _computing() -> int:
+    """How many threads can compute Python at once: one, where there is a GIL (PEP 703)."""
+    has_gil: Callable[[], bool] = getattr(sys, "_is_gil_enabled", lambda: True)  # from 3.13 on
+    return 1 if has_gil() else _cores()
 
 
 def pace_of(config: Config, known: Mapping[str, HostPace] | None = None) -> Callable[[str], Pace]:

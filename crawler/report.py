@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
+from crawler.stages import Bound, Spent, Stage
 from crawler.store import Outcome, Totals
 from crawler.urls import host
 
@@ -59,6 +60,10 @@ class Report:
     resumed: bool
     seeds: dict[str, str]
     """What became of each seed: a state, or a state, a reason and its detail: `failed: timeout: …`."""
+    stages: Mapping[Stage, Spent] = field(default_factory=dict)
+    """Where the time of this run's threads went."""
+    bound: Bound = ""
+    """What bounded this run; empty when nothing was left to fetch."""
 
     @property
     def no_seed_fetched(self) -> bool:

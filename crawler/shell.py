@@ -57,7 +57,7 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--db", metavar="PATH", help="The index file (also CRAWL_DB).  [default: crawl.db]"),
         click.option("--config", "config_file", metavar="FILE", help="Settings.  [default: ./config.toml if there]"),
         click.option("-q", "--quiet", is_flag=True, help="No progress, no summary."),
-        click.option("-v", "--verbose", is_flag=True, help="Show the traceback of an error."),
+        click.option("-v", "--verbose", is_flag=True, help="Show the traceback of an error, and what bounds a crawl."),
         click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
     ):
         command = option(command)

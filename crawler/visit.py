@@ -23,6 +23,7 @@ from crawler.permit import Asked, answer_to, ask
 from crawler.probe import Probes, is_alike
 from crawler.robots import MAX_REDIRECTS
 from crawler.sitemap import Sitemap, parse_sitemap
+from crawler.stages import Account
 from crawler.store import Edge, Outcome, RobotsReply, State
 from crawler.transport import FetchError
 from crawler.traps import Traps
@@ -40,9 +41,15 @@ class Visitor:
     """Visits URLs one after another. Belongs to the thread that made it, but for `abort`."""
 
     def __init__(
-        self, config: Config, scope: Scope, access: Access, traps: Traps | None = None, probes: Probes | None = None
+        self,
+        config: Config,
+        scope: Scope,
+        access: Access,
+        traps: Traps | None = None,
+        probes: Probes | None = None,
+        account: Account | None = None,
     ) -> None:
-        """`traps` and `probes` are what all visitors of a crawl share."""
+        """`traps` and `probes` are what all visitors of a crawl share; `account` is that of the thread."""
         self._config = config
         self._traps = traps or Traps()
         self._probes = probes or Probes()
@@ -50,7 +57,8 @@ class Visitor:
         self._outlinks = Outlinks(config, scope)
         # Where a sitemap may be, though nobody said so.
         self._guesses = {origin(seed) + "/sitemap.xml" for seed in config.seeds}
-        self._fetcher = access.fetcher()
+        self.account = account or Account()
+        self._fetcher = access.fetcher(self.account)
 
     def robots(self, home: str, known: RobotsReply | None = None) -> Asked:
         """What an origin permits; `known` is what it said before. Never raises."""
@@ -165,7 +173,7 @@ class Visitor:
         """Whether a URL may be asked for on the way to that of the task; comes when the host has rested."""
         assert task.rules is not None
         may = self._outlinks.verdict(url) is None and task.rules.allows(self._config.user_agent, url)
-        return may and not self._stopped.wait(task.delay)
+        return may and self._rested(task)
 
     def _judged(self, task: Task, reply: Response, conditional: bool) -> Outcome:
         if reply.status == 304 and conditional:
@@ -227,7 +235,9 @@ class Visitor:
         url = page.url
         if url in self._config.seeds or is_front(url) or not self._probes.suspects(page, text_hash):
             return False
-        answer = self._probes.answer(origin(url), lambda probe: self._text_of(probe, task), 2 * self._config.timeout)
+        with self.account("per_host"):  # another thread may be asking already
+            patience = 2 * self._config.timeout
+            answer = self._probes.answer(origin(url), lambda probe: self._text_of(probe, task), patience)
         return answer is not None and is_alike(text, url, answer)
 
     def _text_of(self, url: str, task: Task) -> str | None:
@@ -236,7 +246,7 @@ class Visitor:
         The host rests before, as it does between any two requests: this thread holds its slot meanwhile.
         """
         assert task.rules is not None
-        if not task.rules.allows(self._config.user_agent, url) or self._stopped.wait(task.delay):
+        if not task.rules.allows(self._config.user_agent, url) or not self._rested(task):
             return None
         try:
             reply = self._fetcher.get(url)
@@ -246,6 +256,11 @@ class Visitor:
             return parse(reply.body, url, content_type).text
         except (FetchError, ParseError):
             return None
+
+    def _rested(self, task: Task) -> bool:
+        """Lets the host of the task rest, which this thread goes on using; False when the crawl was stopped."""
+        with self.account("delay"):
+            return not self._stopped.wait(task.delay)
 
     def _asked(self, reply: Response) -> frozenset[str]:
         return directives(reply.headers.get("X-Robots-Tag", ""), self._config.product)

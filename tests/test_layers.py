@@ -32,7 +32,7 @@ LAYERS = [
         "vocabulary",
         "recall",
     ],
-    ["transport", "results", "vocabulary", "forms"],
+    ["transport", "results", "vocabulary", "forms", "stages"],
     ["adapter", "wall", "sitemap"],
     ["fields", "robots", "page", "fetch", "query", "judgements"],
     ["feed", "probe", "traps", "filters", "matches", "ranking"],
