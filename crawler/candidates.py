@@ -46,6 +46,7 @@ class Candidate(NamedTuple):
     site: str
     changed_at: str
     """When the text of its page was first seen as it is; ISO 8601, UTC."""
+    lang: str
     anchor: str
     names: Names
 
@@ -85,17 +86,27 @@ SELECT count(DISTINCT coalesce(similar_to, id)) FROM pages WHERE id IN (SELECT v
 _ALL_GROUPS: Final = "SELECT count(DISTINCT coalesce(similar_to, id)) FROM pages WHERE {condition}"
 _DESCRIBED: Final = """
 SELECT sections.id, sections.page, pages.url, coalesce(pages.similar_to, pages.id), pages.site, pages.changed_at,
+    pages.lang,
     sections."order", sections.anchor, sections.title, sections.heading, sections.ids, sections.terms,
     coalesce(called.links, ''),
     (SELECT max("order") FROM sections AS other WHERE other.page = pages.id) + 1
 FROM json_each(:sections) CROSS JOIN sections ON sections.id = json_each.value
 CROSS JOIN pages ON pages.id = sections.page LEFT JOIN called ON called.section = sections.id
 """
+_MAIN_LANGUAGE: Final = """
+SELECT lang FROM (SELECT lang FROM pages ORDER BY id LIMIT 1000) GROUP BY lang ORDER BY count(*) DESC, lang LIMIT 1
+"""
 _LANGUAGES: Final = """
 WITH RECURSIVE spoken(lang) AS (SELECT min(lang) FROM pages WHERE lang > ''
     UNION ALL SELECT (SELECT min(lang) FROM pages WHERE lang > spoken.lang) FROM spoken WHERE spoken.lang IS NOT NULL)
 SELECT lang FROM spoken WHERE lang NOT IN ('', 'en')
 """
+
+
+def main_language(connection: sqlite3.Connection) -> str:
+    """That of most of the pages that are nearest to the seeds."""
+    found = connection.execute(_MAIN_LANGUAGE).fetchone()
+    return str(found[0] or "") if found else ""
 
 
 def languages(connection: sqlite3.Connection) -> list[str]:
@@ -246,9 +257,11 @@ class Finder:
         rows = self._connection.execute(_DESCRIBED, {"sections": json.dumps(list(scores))}).fetchall()
         pages = self._pool.without_excluded(row[1] for row in rows)
         found = []
-        for section, page, url, group, site, changed_at, order, anchor, *names, size in rows:
+        for section, page, url, group, site, changed_at, lang, order, anchor, *names, size in rows:
             if page in pages:
                 title, heading, ids, terms, links = (name or "" for name in names)
                 called = Names(title, heading, ids, terms, links, order == 0, name_in(url), size)
-                found.append(Candidate(section, scores[section], page, url, group, site, changed_at, anchor, called))
+                found.append(
+                    Candidate(section, scores[section], page, url, group, site, changed_at, lang, anchor, called)
+                )
         return sorted(found, key=lambda one: (-one.score, one.section))

@@ -13,7 +13,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self, get_args
 
-from crawler.candidates import Candidate, Finder, languages
+from crawler.candidates import Candidate, Finder, languages, main_language
 from crawler.errors import UsageError
 from crawler.filters import where
 from crawler.languages import plain, uniform
@@ -216,6 +216,7 @@ def _ranked(
     asked = Asked([term.text for group in query.groups for term in group], ranking)
     names = {one.section: asked.names(one.names) for one in near}
     weight = weights(connection, asked.tokens.union(*(name.tokens for some in names.values() for name in some)))
+    main = main_language(connection)
     texts = dict(connection.execute(_TEXTS, (json.dumps(list(names)),)).fetchall())
     scores = {one.section: one.score / top for one in candidates}
     signs = {one.section: f"text {scores[one.section]:.2f}" for one in candidates}
@@ -225,6 +226,7 @@ def _ranked(
             "names": asked.bonus(names[one.section], weight),
             "exact": asked.exactness(words, weight),
             "focus": -asked.focus(one.names),
+            "language": ranking.language if one.lang == main else 0.0,
         }
         scores[one.section] += sum(parts.values())
         signs[one.section] += "".join(f" · {name} {part:.2f}" for name, part in parts.items() if abs(part) >= 0.005)

@@ -35,6 +35,8 @@ class Ranking(NamedTuple):
     """How much of a name the last part of an address is."""
     focus: float = 0.02
     """Against every e-fold of the sections of a page: of two sections alike, that of the page about it."""
+    language: float = 0.1
+    """For a page in the language that most pages are in: of translations alike, that one."""
     agreed: float = 0.2
     """For another kind of name, beyond the best, that is like the query: of links, for a heading, say."""
     exact: float = 0.3

@@ -13,6 +13,7 @@ from crawler.query import (
     misread,
     parse_filter,
     parse_query,
+    telling,
     without_filters,
 )
 
@@ -375,3 +376,19 @@ def test_what_is_no_filter_is_said() -> None:
 def test_a_query_without_its_filters(text: str, rest: str) -> None:
     """As it can be typed again."""
     assert without_filters(text) == rest
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("how do I create an index", "create index"),
+        ("what is the use of it", "what is the use of it"),
+        ("to be or not", "to be or not"),
+        ("how do I +get a file", "+get file"),
+        ('what does "how to" mean here', '+"how to" mean here'),
+        ("some long text with many words about one thing which tells by itself that nobody asks", None),
+    ],
+)
+def test_the_words_of_every_question(text: str, rest: str | None) -> None:
+    """They are left out where there are others, and the query is no longer than a question."""
+    assert shown(telling(parse_query(text))) == (text if rest is None else rest)

@@ -276,7 +276,8 @@ WHERE similar_to <> id AND similar_to NOT IN (SELECT id FROM pages WHERE similar
 """
 TO_GROUP = """
 SELECT pages.id, sketch FROM pages JOIN urls ON urls.id = pages.id WHERE similar_to IS NULL AND sketch IS NOT NULL
-ORDER BY canonical NOT IN ('', pages.url), depth, length(pages.url), pages.url LIMIT 10000
+ORDER BY canonical NOT IN ('', pages.url), instr(lower(pages.url), '/' || lang) = 0, depth, length(pages.url), pages.url
+LIMIT 10000
 """
 ALIKE = " UNION ".join(
     f"SELECT id, sketch FROM pages WHERE similar_to = id AND {quarter} = {quarter.replace('sketch', ':sketch')}"
