@@ -47,7 +47,9 @@ SELECT sections.id, sections."order", pages.url, pages.title, pages.site, pages.
         + (SELECT count(*) FROM urls WHERE same_as = pages.id),
     (SELECT heading FROM sections AS above WHERE above.page = sections.page AND above."order" <= sections."order"
         AND heading <> '' ORDER BY "order" DESC LIMIT 1),
-    substr(sections.text, 1, {LONGEST})
+    substr(sections.text, 1, {LONGEST}), pages.description,
+    (SELECT substr(text, 1, {LONGEST}) FROM sections AS behind WHERE behind.page = sections.page
+        AND behind."order" BETWEEN sections."order" + 1 AND sections."order" + 3 AND length(text) > 80 LIMIT 1)
 FROM json_each(:sections) CROSS JOIN sections ON sections.id = json_each.value
 CROSS JOIN pages ON pages.id = sections.page
 """
@@ -254,7 +256,9 @@ def _hits(
     order = json.dumps([sections[0].candidate.section for sections in pages])
     rows = {row[0]: row[1:] for row in connection.execute(_SHOWN, {"sections": order})}
     for rank, (best, *others) in enumerate(pages, first):
-        section, url, title, site, lang, fetched_at, fields, similar, heading, text = rows[best.candidate.section]
+        section, url, title, site, lang, fetched_at, fields, similar, heading, text, about, behind = rows[
+            best.candidate.section
+        ]
         anchor = best.candidate.anchor
         also = dict.fromkeys(one.candidate.anchor for one in others if one.candidate.anchor not in ("", anchor))
         yield Hit(
@@ -263,7 +267,7 @@ def _hits(
             href=best.candidate.href,
             title=title,
             heading=plain(heading or ""),
-            snippet=highlighter.snippet(text or "", lang or ""),
+            snippet=highlighter.snippet(text or "", lang or "", (about or "", text or "", behind or "")),
             score=round(best.score, 4),
             site=site,
             lang=lang or "",

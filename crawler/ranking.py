@@ -10,10 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from crawler.forms import signed
 from crawler.languages import folded
 
 _TOKEN: Final = re.compile(r"(?:[^\W_]|(?<=\d)[._](?=\d))+(?:\+\+|#(?!\w))?")  # of 3_8_1 and 3.8.1 one word; C++
 _NUMBERING: Final = re.compile(r"(?:[A-Z]\.)?(?:\d+\.)+\d*\s+|\d+\s+")  # of 5.1. Indexes
+_SIGNED_TOKEN: Final = re.compile(rf"(?:(?<![\w#@$])[#@$])?{_TOKEN.pattern}")
 _DASH: Final = re.compile(r"\s+[-–—]\s+")
 _ENDING: Final = re.compile(r"(?:ies|ing|ed|es|[sey])$")
 _LONGEST_NAME: Final = 20  # words; what is longer is a sentence
@@ -95,10 +97,11 @@ class Asked:
 
     def __init__(self, words: Sequence[str], ranking: Ranking) -> None:
         """`words` as they were typed."""
-        self.tokens = tokens(" ".join(words))
+        self._is_signed = any(next(signed(word), "") for word in words)
+        self.tokens = tokens(" ".join(words), self._is_signed)
         self._stems = frozenset(map(without_ending, self.tokens))
         self._words = [
-            (re.compile(rf"(?<![^\W_]){re.escape(word)}(?![^\W_])"), tokens(word)) for word in map(str.lower, words)
+            (re.compile(rf"(?<![^\W_]){re.escape(word)}(?![^\W_])"), tokens(word, self._is_signed)) for word in map(str.lower, words)
         ]
         self._ranking = ranking
 
@@ -106,7 +109,7 @@ class Asked:
         """The names that have a word in common with the query, or another form of one."""
         found = []
         for name, worth, kind in names.each(self._ranking):
-            its = tokens(name)
+            its = tokens(name, self._is_signed)
             if len(its) <= _LONGEST_NAME and not (
                 self.tokens.isdisjoint(its) and self._stems.isdisjoint(map(without_ending, its))
             ):
@@ -150,9 +153,13 @@ class Asked:
 
 
 @lru_cache(maxsize=4096)
-def tokens(text: str) -> frozenset[str]:
-    """The distinct words of a name, folded; `foo_bar` and `foo.bar` are two, a version number is one."""
-    return frozenset(token.replace("_", ".") for token in _TOKEN.findall(folded(text)))
+def tokens(text: str, are_signed: bool = False) -> frozenset[str]:
+    """The distinct words of a name, folded; `foo_bar` and `foo.bar` are two, a version number is one.
+
+    With the signs before them where that is asked for: `#include`, `$HOME`.
+    """
+    pattern = _SIGNED_TOKEN if are_signed else _TOKEN
+    return frozenset(token.replace("_", ".") for token in pattern.findall(folded(text)))
 
 
 @lru_cache(maxsize=4096)

@@ -21,6 +21,10 @@ _BEFORE: Final = 40  # of them before the first match
 _MOST_MATCHES: Final = 300
 _MOST_RUNS: Final = 200  # pieces of scripts without spaces that are looked for
 _WORD: Final = re.compile(r"[^\W_]+")
+# Of a sentence the end tells more than the beginning: signs that part the entries of a menu stand in none.
+_SENTENCE: Final = re.compile(
+    r"[^|«»·›→↑.!?。！？\s][^|«»·›→↑.!?。！？]{40,}(?:[.!?](?=\s|$)|[。！？])[^|«»·›→↑]{0,200}"
+)
 _MARKS: Final = str.maketrans("", "", MARK + MARK_END)
 
 
@@ -51,10 +55,15 @@ class Highlighter:
         self._runs = dict.fromkeys(islice(pieces, _MOST_RUNS))
         self._signed = dict.fromkeys(text for text, _ in terms if not _WORD.fullmatch(text))
 
-    def snippet(self, text: str, lang: str) -> str:
-        """Some words of a text, where most of what was looked for stands together; else those that it begins with."""
+    def snippet(self, text: str, lang: str, others: Sequence[str] = ()) -> str:
+        """Some words of a text, where most of what was looked for stands together.
+
+        Where nothing of it does, the first sentence of `others`, what else may tell of the page, or of the text.
+        """
         text = plain(text[:LONGEST]).translate(_MARKS)
         found = list(islice(self._matches(text.translate(_FOLDS), lang), _MOST_MATCHES))
+        if not found:
+            return next(filter(None, map(_sentence, (*others, text))), "") or _shortened(text)
         start = _densest(found) - _BEFORE
         if start + _WIDTH > len(text):
             start = len(text) - _WIDTH
@@ -82,6 +91,18 @@ class Highlighter:
             known = token if is_typed else forms.get(_stem(token, lang))
             if known or token.startswith(self._prefixes):
                 yield *match.span(), known or token
+
+
+def _sentence(text: str) -> str:
+    """The first sentence of a text, not what stands around it: the names of menus, of pages before and behind."""
+    found = _SENTENCE.search(plain(text[:LONGEST]).translate(_MARKS))
+    return _shortened(found[0].strip()) if found else ""
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= _WIDTH:
+        return text.strip()
+    return text[: max(text.rfind(" ", 0, _WIDTH), _WIDTH - _BEFORE)].strip() + " …"
 
 
 def _pieces(run: str) -> list[str]:
