@@ -66,11 +66,12 @@ WHERE {condition} ORDER BY {order} LIMIT :rows OFFSET :from
 """
 _LAST: Final = "SELECT rowid FROM {table} WHERE {table} MATCH :match {filter} LIMIT 1 OFFSET :rows"
 _COUNT: Final = "SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {table} MATCH :match LIMIT :rows)"
-# Of pages that are called `queue`, `queue — A synchronized queue class` or `Queue | Documentation` the openings.
+# Of pages that are called `queue`, `queue — A synchronized queue class` or `Queue | Documentation` the openings, and of
+# that at a pasted address.
 _TITLED: Final = """
-SELECT sections.id FROM pages INDEXED BY pages_by_title
+SELECT sections.id FROM pages
 CROSS JOIN sections ON sections.page = pages.id AND sections."order" = 0
-WHERE {condition} AND (pages.title = :text COLLATE NOCASE
+WHERE +({condition}) AND (pages.url = :text OR pages.title = :text COLLATE NOCASE
     OR (pages.title > :text || ' ' COLLATE NOCASE AND pages.title < :text || '!' COLLATE NOCASE
         AND substr(pages.title, length(:text) + 2, 2) IN ('— ', '– ', '- ', '| ', '· ')))
 LIMIT :most

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from crawler.languages import has_stems, mark, spaced, stem, stems, uniform
+from crawler.languages import has_stems, language_of, mark, spaced, stem, stems, uniform
 from crawler.urls import name_in
 
 # C++ and C#; #include, @property, $HOME. What is between letters, as in a mail address, is no part of a name.
@@ -35,6 +35,12 @@ def _named(url: str) -> str:
 def stemmed(word: str, languages: Iterable[str]) -> list[str]:
     """The forms by which a word is found in texts of these languages, where they have stems."""
     return [f"{one}{mark(lang)}" for lang in languages if has_stems(lang) and (one := stem(word, lang))]
+
+
+def readable(expression: str) -> str:
+    """An expression of full text with what is private in it as a person reads it: `cheval` in French is `cheval/fr`."""
+    signs = {ord(private): chr(sign) for sign, private in _PRIVATE.items()}
+    return re.sub("[\ue200-\ue4ff]", lambda one: f"/{language_of(one[0])}", expression).translate(signs)
 
 
 def signed(text: str) -> Iterator[str]:

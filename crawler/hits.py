@@ -283,7 +283,7 @@ def _hits(
 def _unknown(connection: sqlite3.Connection, finder: Finder, sought: Wanted, text: str) -> tuple[tuple[str, ...], str]:
     """The words that no page holds, and the query with words of the index in their place, if there are such."""
     words = [one for one in (*sought.required, *sought.words) if one.is_word]
-    unknown = tuple(one.text for one in words if not finder.is_held(one.expression))
+    unknown = tuple(one.text for one in words if "://" not in one.text and not finder.is_held(one.expression))
     better = {word: found for word in unknown[:_MENDED] if (found := suggest(connection, word))}
     if not better:
         return unknown, ""

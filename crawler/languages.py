@@ -263,6 +263,12 @@ def mark(lang: str) -> str:
     return chr(_MARKS_BEGIN + 26 * (ord(lang[0]) - ord("a")) + ord(lang[1]) - ord("a"))
 
 
+def language_of(sign: str) -> str:
+    """The language whose mark it is."""
+    first, second = divmod(ord(sign) - _MARKS_BEGIN, 26)
+    return chr(first + ord("a")) + chr(second + ord("a"))
+
+
 def stem(word: str, lang: str) -> str:
     """The stem of a word in a language, by Snowball; the word itself, in lower case, where there is no stemmer."""
     stemmer = _stemmer(lang)

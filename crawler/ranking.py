@@ -101,7 +101,8 @@ class Asked:
         self.tokens = tokens(" ".join(words), self._is_signed)
         self._stems = frozenset(map(without_ending, self.tokens))
         self._words = [
-            (re.compile(rf"(?<![^\W_]){re.escape(word)}(?![^\W_])"), tokens(word, self._is_signed)) for word in map(str.lower, words)
+            (re.compile(rf"(?<![^\W_]){re.escape(word)}(?![^\W_])"), tokens(word, self._is_signed))
+            for word in map(str.lower, words)
         ]
         self._ranking = ranking
 

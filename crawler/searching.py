@@ -78,6 +78,7 @@ A query:
 def search_command(**flags: Any) -> int:
     """Search the index: any word may match, pages where more match come first; "quoted phrases" are required."""
     from crawler import recall
+    from crawler.forms import readable
     from crawler.hits import search
 
     text = " ".join(flags["terms"])
@@ -88,7 +89,7 @@ def search_command(**flags: Any) -> int:
     results = search(text, db=config.db, limit=config.limit, **options)
     recall.remember(config.db, {hit.rank: recall.Place(hit.href, hit.section) for hit in results.results})
     if flags["explain"]:
-        console.say(printable(f"match: {results.match or '(no word)'}"))
+        console.say(printable(f"match: {readable(results.match) or '(no word)'}"))
     if flags["as_json"]:
         console.result(as_json(results.as_dict(explain=flags["explain"])))
         return 0 if results.results else 1
@@ -128,7 +129,7 @@ def _told(results: "Results", db: str, flags: dict[str, str]) -> list[str]:
     `flags` are those that a search in its place has to have, too.
     """
     from crawler.census import status
-    from crawler.query import misread, without_filters
+    from crawler.query import misread, parse_query, without_filters
 
     words = without_filters(results.query)
     lines = [f'No page holds "{word}".' for word in results.unknown]
@@ -136,7 +137,7 @@ def _told(results: "Results", db: str, flags: dict[str, str]) -> list[str]:
     if results.relaxed:
         relaxed = " and ".join(f'"{one}"' for one in results.relaxed)
         has_filters = words != " ".join(results.query.split()) or flags.keys() - {"db"}
-        pages = "No page that the filters leave" if has_filters else "No page"
+        pages = "No page that is left" if has_filters or parse_query(results.query).excluded else "No page"
         lines.append(f"{pages} holds {relaxed}{' together' * (len(results.relaxed) > 1)}: not required any more.")
     if results.suggestion:
         lines.append("Did you mean: " + _command(results.suggestion, flags))
@@ -151,6 +152,11 @@ def _told(results: "Results", db: str, flags: dict[str, str]) -> list[str]:
     elif not status(db=db).pages:
         lines.append("the index holds no page yet; what became of the crawl: crawl status")
     return lines
+
+
+def _shell(command: str, url: str, db: str) -> str:
+    """A command that has to do with a URL, as it can be typed."""
+    return shlex.join(["crawl", command, url, *(["--db", db] if db != "crawl.db" else [])])
 
 
 def _command(query: str, flags: dict[str, str]) -> str:
@@ -211,14 +217,14 @@ def show_command(**flags: Any) -> int:
         db, (href, section) = flags["db"] or last.db, last.hit(int(href))
     found = excerpt(href, db=db, whole=flags["whole"], section=section)
     if found is None:
-        console.say(printable(f"{href} is not in the index; why: crawl why {shlex.quote(href)}"))
+        console.say(printable(f"{href} is not in the index; why: {_shell('why', href, db)}"))
         return 1
     if flags["as_json"]:
         console.result(as_json(found.as_dict()))
         return 0 if found.parts else 1
     if not found.parts:
         address, _, fragment = href.partition("#")
-        console.say(printable(f"{address} has no section at #{fragment}: crawl show {shlex.quote(address)}"))
+        console.say(printable(f"{address} has no section at #{fragment}: {_shell('show', address, db)}"))
         return 1
     text = cards.excerpt(found, console.width if console.is_terminal else 100)
     if console.is_terminal and text.count("\n") >= os.get_terminal_size().lines - 1:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from crawler.forms import forms, signed, stemmed
+from crawler.forms import forms, readable, signed, stemmed
 from crawler.languages import mark
 
 
@@ -48,6 +48,13 @@ def test_forms_of_a_text_and_of_a_query_meet() -> None:
 def test_what_the_address_calls_a_page(url: str, name: str) -> None:
     """Its last part that says something, as the index has texts."""
     assert forms("plain words", "en", url) == name
+
+
+def test_what_is_private_can_be_read() -> None:
+    """In an explanation, languages and signs stand as a person writes them."""
+    assert readable(" ".join([*stemmed("chevaux", ("fr", "de")), *signed("C++ #include")])) == (
+        "cheval/fr chevaux/de #include c++"
+    )
 
 
 def test_a_text_full_of_signs_takes_no_time() -> None:

@@ -263,6 +263,14 @@ def test_an_exclusion_beside_a_filter(add: Add, db: Path) -> None:
     assert hrefs(db, "lang:en -zebra") == ["http://h.test/b"]
 
 
+def test_a_pasted_address_finds_its_page(add: Add, db: Path) -> None:
+    """Though no text holds it; one that is not indexed is no word that a page could hold."""
+    add("http://h.test/docs/a.html", "A", ("", "A", "some text of docs html"))
+    add("http://h.test/docs/b.html", "B", ("", "B", "other text of docs html"))
+    results = search("http://h.test/docs/b.html", db=db)
+    assert (results.results[0].url, results.unknown) == ("http://h.test/docs/b.html", ())
+
+
 def test_words_with_signs(add: Add, db: Path) -> None:
     """C++ is another word than C, and where nobody writes of it, that is said and C is found."""
     add("http://h.test/c", "C", ("", "C", "written in C, include files"))

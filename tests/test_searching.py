@@ -137,7 +137,7 @@ def test_a_value_that_no_filter_has(animals: Site, crawl: Crawl) -> None:
     done = crawl("search", "zebra", "before:2026-13")
     assert done.returncode == 0
     assert '"before:2026-13" is no filter: that would be YYYY-MM-DD' in done.stderr
-    assert "No page that the filters leave holds" in crawl("search", "+zebra", "+lion", "+wombat", "type:html").stderr
+    assert "No page that is left holds" in crawl("search", "+zebra", "+lion", "+wombat", "type:html").stderr
 
 
 def test_filters_alone_are_a_query(animals: Site, crawl: Crawl) -> None:
