@@ -21,6 +21,7 @@ from crawler.vocabulary import completions, weights
 
 _ROWS: Final = 60  # sections that are looked at
 _WORDS: Final = 8  # that the last one may become
+_SHORTEST: Final = 2  # letters of a beginning that is looked for behind another word
 _LONGEST: Final = 500  # characters that are looked at
 _LONGEST_END: Final = 60  # characters of the rest of a name
 _LONGEST_RUN: Final = 6  # of a script without spaces: a few words
@@ -64,7 +65,12 @@ def complete(connection: sqlite3.Connection, text: str, limit: int) -> Completio
     finder = Finder(connection, sought, Pool(connection, sought))
     near = finder.first(f"{NAME_COLUMNS} : {finder.wanted.every}", _ROWS)
     if not ends and is_name:
-        ends = _continued(near, last, min(limit, _WORDS))
+        ends = _continued(near, last, limit)
+    elif typed and len(last) >= _SHORTEST:  # what stands in names behind the word before it comes first
+        pair = f"{typed[-1]} {folded(last)}"
+        found = _continued(finder.first(f"{NAME_COLUMNS} : {quoted(pair)} *", _ROWS), pair, limit)
+        ends = list(dict.fromkeys([*(one.removeprefix(f"{typed[-1]} ") for one in found), *ends]))
+    ends = ends[: min(limit, _WORDS)]
     queries = tuple(f"{before} {word}".strip() for word in ends)
     return Completion(queries, tuple(_places(connection, near, queries[:_LIKELY] or (text,), limit)))
 
