@@ -127,8 +127,9 @@ class Finder:
         """The candidates, those first that are likelier hits. A block may hold again what one before it held.
 
         `text` is what the query looks for, as it was typed, `links` the weight of what links call a section. How deep a
-        block reaches depends on nothing but the query: so results can be walked through, page by page. Where there are
-        filters alone, pages come from the seeds outwards, or the `newest` first.
+        block reaches depends on nothing but the query: so results can be walked through, page by page. Who wants the
+        `newest` gets the deepest block at once, to choose from. Where there are filters alone, pages come from the
+        seeds outwards, or the newest first.
         """
         if self._pool.is_empty or not (self.wanted.any or self._pool.is_narrowed):
             return
@@ -136,7 +137,7 @@ class Finder:
             order = "changed_at DESC, pages.id" if newest else "pages.id"
             yield from self._in_turn(_OPENINGS.format(condition=self._pool.condition, order=order), {})
             return
-        for depth in _DEPTHS:
+        for depth in _DEPTHS[-1:] if newest else _DEPTHS:
             yield self._described(scores := self._found(depth, text, links))
             if len(scores) < depth:
                 break

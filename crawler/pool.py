@@ -13,7 +13,7 @@ from crawler.matches import Wanted, all_of, any_of
 
 _FEW_ROWS: Final = 5_000  # of the rarest thing that is required; its pages are looked up one by one
 _MANY_ROWS: Final = 1_000  # sections that hold all that is required; where there are more, other pages are not needed
-_FEW_PAGES: Final = 20_000
+_FEW_PAGES: Final = 20_000  # a longer list takes longer to go through than rows to be looked up
 _COMMON: Final = 20_000  # rows; of what is excluded and in more of them, few pages may be free
 
 _LET_THROUGH: Final = "SELECT id FROM pages WHERE {condition} LIMIT :most"
@@ -24,7 +24,7 @@ _ROWS: Final = """
 (SELECT rowid FROM sections_fts WHERE sections_fts MATCH :match
     UNION ALL SELECT rowid FROM called_fts WHERE called_fts MATCH :match)
 """
-# The last of them by an index alone: to look up many rows takes longer than to go through all of them.
+# The last of these by an index alone: to look up many rows takes longer than to go through all of them.
 _HOLDING: Final = {
     how: f"SELECT DISTINCT page FROM {rows} IN {_ROWS}"
     for how, rows in (

@@ -350,6 +350,15 @@ def test_the_newest_first(add: Add, db: Path) -> None:
     for year in (2024, 2026, 2025):
         add(f"http://a.test/{year}", f"P{year}", ("", "P", "zebra"), at=f"{year}-01-01T00:00:00Z")
     assert [url[-4:] for url in hrefs(db, "zebra", sort="newest")] == ["2026", "2025", "2024"]
+    for number in range(150):
+        add(
+            f"http://b.test/{number}",
+            f"B{number}",
+            ("", "B", f"tapir {number}"),
+            at=f"20{number % 20:02}-01-01T00:00:00Z",
+        )
+    add("http://b.test/new", "New", ("", "B", "tapir and more words of another kind"), at="2026-11-01T00:00:00Z")
+    assert hrefs(db, "tapir", sort="newest")[0] == "http://b.test/new"
     add("http://a.test/2027", "Other", ("", "Other", "words " * 300 + "zebra"), at="2027-01-01T00:00:00Z")
     assert hrefs(db, "zebra p2024", sort="newest")[0] == "http://a.test/2024"
 
