@@ -119,7 +119,7 @@ def crawl_command(**flags: Any) -> int:
     _quiet_collector()
     with counted_interrupts() as interrupts:
         report = crawl(config, on_progress=console.progress, interrupts=interrupts.count)
-    from crawler.cards import bounds, profile, summary
+    from crawler.summaries import bounds, profile, summary
 
     if report.fetched or report.interrupted or not report.no_seed_fetched:
         console.say(summary(report, config.db, insecure=config.insecure))
@@ -166,7 +166,7 @@ def update_command(**flags: Any) -> int:
     _quiet_collector()
     with counted_interrupts() as interrupts:
         report = update(config, before=before, on_progress=console.progress, interrupts=interrupts.count)
-    from crawler.cards import bounds, updated
+    from crawler.summaries import bounds, updated
 
     if flags["as_json"]:
         console.result(as_json(report.as_dict() | report.changes))

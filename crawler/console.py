@@ -38,6 +38,11 @@ def size(count: int) -> str:
     return f"{value:.1f} TB"
 
 
+def counted(number: int, noun: str) -> str:
+    """So many of something: `1 page`, `2 pages`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 class ReaderGone(Exception):  # noqa: N818 - no error: the reader may go
     """Whoever read our output has what it wants: `crawl search x | head -1`."""
 

@@ -128,7 +128,6 @@ def _told(results: "Results", db: str, flags: dict[str, str]) -> list[str]:
 
     `flags` are those that a search in its place has to have, too.
     """
-    from crawler.census import status
     from crawler.query import misread, parse_query, without_filters
 
     words = without_filters(results.query)
@@ -149,9 +148,15 @@ def _told(results: "Results", db: str, flags: dict[str, str]) -> list[str]:
     if results.unfiltered:
         unfiltered = _command(words, {name: value for name, value in flags.items() if name == "db"})
         lines.append(f"Without its filters, {results.unfiltered} would match: {unfiltered}")
-    elif not status(db=db).pages:
+    elif _is_without_pages(db):
         lines.append("the index holds no page yet; what became of the crawl: crawl status")
     return lines
+
+
+def _is_without_pages(db: str) -> bool:
+    from crawler.census import status
+
+    return not status(db=db).pages
 
 
 def _shell(command: str, url: str, db: str) -> str:

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from crawler.cards import cards, footer, rows, summary
+from crawler.cards import cards, footer, rows
 from crawler.console import Console, printable, size
 from crawler.pipeline import Progress, Report
 from crawler.results import MARK, MARK_END, Hit, Results
+from crawler.summaries import summary
 
 NOW = Progress(pages=20, queued=7, failed=1, bytes=1_500_000, seconds=4.0, host="example.org")
 HIGHLIGHT, RESET = "\x1b[1;33m", "\x1b[0m"

@@ -47,7 +47,7 @@ LAYERS = [
     ["pipeline", "remedy", "evaluation"],
     ["revisit", "plan"],
     ["console"],
-    ["cards", "views"],
+    ["cards", "summaries", "views"],
     ["shell"],
     ["commands", "searching"],
     ["cli"],

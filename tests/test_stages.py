@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from crawler import Report
-from crawler.cards import bounds, profile
 from crawler.stages import ENDING, FETCHING, INDEXING, Account, Spent, Stage, bound, total
+from crawler.summaries import bounds, profile
 from tests.site import Site
 
 Run = Callable[..., Report]

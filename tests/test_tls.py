@@ -13,8 +13,8 @@ import pytest
 import trustme
 
 from crawler import Config, crawl, transport
-from crawler.cards import summary
 from crawler.cli import run as run_cli
+from crawler.summaries import summary
 from crawler.transport import FetchError
 from tests.test_fetch import fetcher
 from tests.wire import Wire, read_request
