@@ -7,7 +7,7 @@ beyond the budget the rows nearest to the seeds count, and sections that have th
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, chain, repeat
 from typing import Final, NamedTuple
 from urllib.parse import quote
@@ -84,7 +84,7 @@ SELECT DISTINCT page FROM sections WHERE id IN (
 _GROUPS: Final = """
 SELECT count(DISTINCT coalesce(similar_to, id)) FROM pages WHERE id IN (SELECT value FROM json_each(?))
 """
-_ALL_GROUPS: Final = "SELECT count(DISTINCT coalesce(similar_to, id)) FROM pages WHERE {condition}"
+_ALL: Final = "SELECT id FROM pages WHERE {condition}"
 _DESCRIBED: Final = """
 SELECT sections.id, sections.page, pages.url, coalesce(pages.similar_to, pages.id), pages.site, pages.changed_at,
     pages.lang,
@@ -155,20 +155,24 @@ class Finder:
     def total(self) -> tuple[int, bool]:
         """How many pages match, alike ones as one, and whether that is an estimate, from those nearest to the seeds."""
         if not self.wanted.any:
-            statement = _ALL_GROUPS.format(condition=self._pool.condition)
-            return int(self._connection.execute(statement, self._pool.values).fetchone()[0]), False
+            rows = self._connection.execute(_ALL.format(condition=self._pool.condition), self._pool.values)
+            return self._groups(page for (page,) in rows), False
         match, called = self._pool.match(self.wanted.any), self._pool.match(self.wanted.any, "called_fts")
         is_estimate = self._last("sections_fts", match, _COUNTED) != _NO_LAST
         last = self._last("sections_fts", match, _SAMPLE) if is_estimate else _NO_LAST
         values = self._pool.values | {"match": match, "called": called, "last": last}
         filters = {"filter": self._pool.filter("sections_fts"), "called_filter": self._pool.filter("called_fts")}
         rows = self._connection.execute(_PAGES.format(**filters), values)
-        pages = json.dumps(list(self._pool.without_excluded(page for (page,) in rows)))
-        (groups,) = self._connection.execute(_GROUPS, (pages,)).fetchone()
+        groups = self._groups(page for (page,) in rows)
         if not is_estimate:
-            return int(groups), False
+            return groups, False
         (end,) = self._connection.execute("SELECT max(id) FROM sections").fetchone()
         return round(groups * end / last), True
+
+    def _groups(self, pages: Iterable[int]) -> int:
+        """How many pages there are among these without what is excluded, alike ones as one."""
+        rest = json.dumps(list(self._pool.without_excluded(pages)))
+        return int(self._connection.execute(_GROUPS, (rest,)).fetchone()[0])
 
     def _found(self, depth: int, text: str, links: float) -> dict[int, float]:
         """The scores of sections, at most so many of each kind of candidates."""

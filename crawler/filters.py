@@ -3,11 +3,13 @@
 Nothing that a person typed stands in the condition: all values are its parameters.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from crawler.query import Filter
 
+_APOSTROPHE: Final = re.compile(r"(?<=\w)'(?=\w)")
 _PATH: Final = "substr(pages.url, instr(pages.url, '://') + 3 + length(pages.site))"
 # What came without a type was found to be HTML.
 _TYPE: Final = (
@@ -66,7 +68,7 @@ def _title(value: str, parameter: _Parameter) -> str:
     """Every word in one of its forms: small, in capitals, as a sentence begins. SQLite's lower() knows ASCII only."""
     return " AND ".join(
         "(" + " OR ".join(f"instr(lower(pages.title), {parameter(form)})" for form in _forms(word)) + ")"
-        for word in dict.fromkeys(value.lower().split())
+        for word in dict.fromkeys(_APOSTROPHE.sub(" ", value.lower()).split())  # whichever the title has
     )
 
 

@@ -6,15 +6,17 @@ than all else about a small reply.
 """
 
 import re
-from http.client import HTTPException, HTTPMessage, HTTPResponse, LineTooLong, UnknownProtocol
+from http.client import HTTPException, HTTPMessage, HTTPResponse, IncompleteRead, LineTooLong, UnknownProtocol
+from itertools import count
 from typing import Any, BinaryIO, Final
 
 _LONGEST_LENGTH: Final = 19  # digits of 2^63
 _LONGEST_LINE: Final = 65_536  # bytes
 _MOST_HEADERS: Final = 100
 _MOST_INTERIM: Final = 100  # replies before the reply
-_NAME: Final = re.compile(rb"[!-9;-~]*")
-_END: Final = (b"\r\n", b"\n", b"")
+_NAME: Final = re.compile("[!-9;-~]*")
+_END: Final = (b"\r\n", b"\n")
+_BLANK: Final = " \t"
 _NO_BODY: Final = (204, 304)
 
 
@@ -63,7 +65,8 @@ class FramedResponse(HTTPResponse):
         self.reason = reason.strip()
         self.headers = self.msg = headers
         self.will_close = self._check_close()  # type: ignore[attr-defined]
-        coding = headers.get("transfer-encoding", "identity").strip().lower()
+        codings = headers.get_all("transfer-encoding", ["identity"])
+        coding = ", ".join(codings).lower()
         self.chunked = coding == "chunked"
         self.chunk_left = None
         self.length = None
@@ -72,8 +75,10 @@ class FramedResponse(HTTPResponse):
                 raise BadFraming(f"Transfer-Encoding {coding[:80]!r} is unknown")
             self.length = _length(headers)
         if status in _NO_BODY:
-            self.length = 0
-        if not self.chunked and self.length is None:
+            self.length, self.chunked = 0, False
+        # What tells its length twice, or in a way that it cannot mean, is taken at its word once (RFC 9112 §6.1, §6.3).
+        is_odd = coding != "identity" and (version != "HTTP/1.1" or "content-length" in headers or not self.chunked)
+        if is_odd or (not self.chunked and self.length is None):
             self.will_close = True
 
 
@@ -81,19 +86,26 @@ def _read(file: BinaryIO) -> Headers:
     """The headers up to the empty line. Raises HTTPException."""
     headers = Headers()
     fields: list[tuple[str, str]] = []
-    while (line := file.readline(_LONGEST_LINE + 1)) not in _END:
+    for number in count(1):
+        if (line := file.readline(_LONGEST_LINE + 1)) in _END:
+            break
+        if not line:
+            raise IncompleteRead(b"")  # an incomplete head is an incomplete reply (RFC 9112 §8)
         if len(line) > _LONGEST_LINE:
             raise LineTooLong("header line")
-        if line[:1] in b" \t" and fields:  # the line before goes on (RFC 9112 §5.2)
+        if number > _MOST_HEADERS:
+            raise HTTPException(f"got more than {_MOST_HEADERS} headers")
+        text = line.decode("latin-1").removesuffix("\n").removesuffix("\r")
+        if "\r" in text:
+            raise BadFraming("a header line with a bare CR")
+        if text[:1] in _BLANK and fields:  # the line before goes on (RFC 9112 §5.2)
             last, begun = fields.pop()
-            fields.append((last, f"{begun} {line.decode('latin-1').strip()}"))
+            fields.append((last, f"{begun} {text.strip(_BLANK)}"))
             continue
-        name, colon, value = line.partition(b":")
+        name, colon, value = text.partition(":")
         if not colon or not _NAME.fullmatch(name):
             raise BadFraming("a header line without a colon")  # nobody knows what it is, nor what comes after it
-        fields.append((name.decode("ascii"), value.decode("latin-1").strip()))
-        if len(fields) > _MOST_HEADERS:
-            raise HTTPException(f"got more than {_MOST_HEADERS} headers")
+        fields.append((name, value.strip(_BLANK)))
     for field in fields:
         if field[0]:
             headers.set_raw(*field)
@@ -105,7 +117,7 @@ def _length(headers: Headers) -> int | None:
     if headers.get("content-length") is None:
         return None
     # The same length may stand there several times (RFC 9112 §6.3).
-    lengths = {part.strip() for line in headers.get_all("content-length", ()) for part in line.split(",")}
+    lengths = {part.strip(_BLANK) for line in headers.get_all("content-length", ()) for part in line.split(",")}
     if len(lengths) > 1 or not all(map(_is_length, lengths)):
         raise BadFraming(f"Content-Length {', '.join(sorted(lengths))[:80]!r} is no length")
     return int(lengths.pop())

@@ -17,20 +17,22 @@ from crawler.candidates import Candidate, Finder, languages, main_language
 from crawler.errors import UsageError
 from crawler.filters import where
 from crawler.languages import plain, uniform
-from crawler.matches import MANY_ENDS, Sought, Wanted, wanted
+from crawler.matches import MANY_ENDS, Sought, Wanted, quoted, wanted
 from crawler.paging import Seen, Shown, Sort, paged
 from crawler.pool import Pool
-from crawler.query import VALUES, Filter, Query, parse_filter, parse_query, telling
+from crawler.query import VALUES, Filter, Query, mended, parse_filter, parse_query, telling, without_filters
 from crawler.ranking import Asked, Ranking
 from crawler.results import Hit, Results
 from crawler.snippets import LONGEST, Highlighter
 from crawler.store.schema import connect_reader, failure
 from crawler.typeahead import Completion, complete
+from crawler.urls import normalize
 from crawler.vocabulary import completions, suggest, weights
 
 _MOST: Final = 10_000  # hits on a page, and pages of hits
 _RERANKED: Final = 50  # of the best, by what they are called and how exactly they match
 _MENDED: Final = 5  # unknown words, for which a word of the index is looked for
+_PART: Final = re.compile(r"[^\W_]+")
 _SAME: Final = 160  # characters that two sections begin with that say the same
 _NEARLY_SAME: Final = 0.7  # of the score of the best of them; what is less has another name
 _A_LITTLE: Final = 0.001
@@ -182,13 +184,19 @@ def _find(
 ) -> _Found:
     """The candidates; of what is required only what can be had, if need be."""
     condition, values = where(filters)
-    text = " ".join(term.text for group in query.groups for term in group)
+    text = without_filters(query.text).encode("utf-8", "replace").decode()
+    if "://" in text:
+        text = normalize(text.partition("#")[0]) or text
 
     def attempt(relaxed: Sequence[Sought]) -> tuple[bool, _Found]:
         some = sought.relaxed(relaxed)
-        finder = Finder(connection, some, Pool(connection, some, condition, values))
-        blocks = finder.blocks(text, links, newest=sort == "newest")
-        first = next((block for block in blocks if block), [])
+        pool = Pool(connection, some, condition, values)
+        for _ in range(2):
+            finder = Finder(connection, some, pool)
+            blocks = finder.blocks(text, links, newest=sort == "newest")
+            if (first := next((block for block in blocks if block), [])) or not pool.every:
+                break
+            pool = Pool(connection, some, condition, values, exact=True)
         return bool(first), _Found(chain([first], blocks), finder, tuple(one.text for one in relaxed))
 
     has_hits, found = attempt(())
@@ -283,9 +291,16 @@ def _hits(
 def _unknown(connection: sqlite3.Connection, finder: Finder, sought: Wanted, text: str) -> tuple[tuple[str, ...], str]:
     """The words that no page holds, and the query with words of the index in their place, if there are such."""
     words = [one for one in (*sought.required, *sought.words) if one.is_word]
-    unknown = tuple(one.text for one in words if "://" not in one.text and not finder.is_held(one.expression))
-    better = {word: found for word in unknown[:_MENDED] if (found := suggest(connection, word))}
+    unknown, slips = list[str](), list[str]()
+    for one in words:
+        if "://" in one.text or finder.is_held(one.expression):
+            continue
+        parts = _PART.findall(one.text)
+        wrong = [part for part in parts if not finder.is_held(quoted(part))] if len(parts) > 1 else [one.text]
+        if wrong:  # of code whose parts are known there is nothing to tell: they find pages
+            unknown.append(one.text)
+            slips += wrong
+    better = {word: found for word in slips[:_MENDED] if (found := suggest(connection, word))}
     if not better:
-        return unknown, ""
-    pattern = re.compile("|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in better))
-    return unknown, pattern.sub(lambda match: better[match[0]], text)
+        return tuple(unknown), ""
+    return tuple(unknown), mended(text, better)

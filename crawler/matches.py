@@ -15,7 +15,8 @@ from crawler.query import Query, Term
 _FORMS: Final = "{forms}"
 NAME_COLUMNS: Final = "{title heading ids terms}"  # a column filter: where sections have their names
 
-_PARTS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
+# A small letter is any that is no capital of ASCII: `sécurité` and `École` are one part.
+_PARTS: Final = re.compile(r"[A-Z]+(?![^\W\d_A-Z])|[A-Z]?[^\W\d_A-Z]+|\d+")
 _MOST_PARTS: Final = 8  # of an identifier; what has more is no name
 # Of words that are written without spaces, pieces of so many characters: two Chinese or Japanese ones are mostly a
 # word, four Thai or Khmer letters hardly a syllable.

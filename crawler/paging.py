@@ -37,8 +37,8 @@ class Shown(NamedTuple):
 def paged(blocks: Iterable[Sequence[Seen]], limit: int, sort: Sort) -> Iterator[Shown]:
     """Pages of at most `limit` hits, from blocks of ranked sections; a page that came in one block comes in no other.
 
-    Where several sites match, two of ten hits at once are of one; what is over comes on the next page, and fills it
-    once no other site has a turn. A page is as it is whether the next ones are asked for or not.
+    Where several sites match, two of ten hits at once are of one, but where dates decide; what is over comes on the
+    next page, and fills it once no other site has a turn. A page does not depend on whether the next are asked for.
     """
     known: set[int] = set()
     rank = 1
@@ -48,7 +48,7 @@ def paged(blocks: Iterable[Sequence[Seen]], limit: int, sort: Sort) -> Iterator[
         known.update(sections[0].candidate.group for sections in new)
         waiting += _newest(new) if sort == "newest" else new
         while waiting:
-            shown, over, crowded = _first(waiting, limit)
+            shown, over, crowded = _first(waiting, limit, takes_turns=sort == "rank")
             if not over and len(shown) < limit:
                 break  # the next block may fill it
             yield Shown(shown, rank, crowded)
@@ -81,9 +81,11 @@ def _newest(pages: Sequence[list[Seen]]) -> list[list[Seen]]:
     return sorted(by_date, key=lambda sections: sections[0].score < enough)
 
 
-def _first(pages: Sequence[list[Seen]], limit: int) -> tuple[list[list[Seen]], list[list[Seen]], str]:
+def _first(
+    pages: Sequence[list[Seen]], limit: int, *, takes_turns: bool
+) -> tuple[list[list[Seen]], list[list[Seen]], str]:
     """The page of hits that some pages begin with, those that are over, and a site that has to wait."""
-    several = len({sections[0].candidate.site for sections in pages}) > 1
+    several = takes_turns and len({sections[0].candidate.site for sections in pages}) > 1
     most = _HITS_A_SITE * ceil(limit / 10) if several else limit
     shown, over, count, crowded = list[list[Seen]](), list[list[Seen]](), Counter[str](), ""
     for place, sections in enumerate(pages):

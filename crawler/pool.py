@@ -59,12 +59,18 @@ class Pool:
         wanted: Wanted,
         condition: str = "",
         values: Mapping[str, str] | None = None,
+        *,
+        exact: bool = False,
     ) -> None:
-        """`condition` is one on `pages`, `values` are its parameters."""
+        """`condition` is one on `pages`, `values` are its parameters.
+
+        `exact` makes no difference between few pages and very many, however long that takes.
+        """
         self._connection = connection
         self.values: dict[str, Any] = dict(values or {})
         """The parameters of the conditions."""
         self._condition = condition
+        self._exact = exact
         self.every = ""
         """What each section has to hold, where that says enough of its page; mostly empty."""
         self._excluded = any_of(wanted.excluded)
@@ -112,13 +118,22 @@ class Pool:
 
     def _listed(self, required: Sequence[str]) -> list[int] | None:
         """The pages in the pool; None where they are too many to list."""
-        pages = self._required(required) if required else None
+        pages = self._few(_LET_THROUGH.format(condition=self._condition), self.values) if self._condition else None
         if pages is None and self._excluded and self._count(self._excluded, _COMMON) == _COMMON:
             pages = self._few(_WITHOUT, {"match": self._excluded})
-        if not self._condition:
+            if pages is not None and self._condition:
+                pages = self._let_through(pages)
+        if not required:
             return pages
         if pages is None:
-            return self._few(_LET_THROUGH.format(condition=self._condition), self.values)
+            pages = self._required(required)
+            return self._let_through(pages) if pages is not None and self._condition else pages
+        for one in required:
+            pages = self._holding("these", one, pages)
+        return pages
+
+    def _let_through(self, pages: Sequence[int]) -> list[int]:
+        """Those of some pages for which the condition holds."""
         values = self.values | {"pages": json.dumps(pages)}
         return [page for (page,) in self._connection.execute(_OF_THESE.format(condition=self._condition), values)]
 
@@ -139,7 +154,7 @@ class Pool:
         rarest, *others = sorted(counts, key=lambda one: counts[one])
         together = all_of(required)
         is_common = counts[rarest] == _FEW_ROWS
-        if is_common and self._count(together, _MANY_ROWS) == _MANY_ROWS:
+        if is_common and not self._exact and self._count(together, _MANY_ROWS) == _MANY_ROWS:
             self.every = together
             return None
         pages = self._holding("many" if is_common else "few", rarest)

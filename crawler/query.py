@@ -32,7 +32,7 @@ a word, and so is `-Wall` where nothing else is looked for.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Final, Literal, NamedTuple
@@ -43,7 +43,7 @@ from crawler.urls import MAX_URL, host, normalize
 MAX_TERMS: Final = 64  # and filters and operators of a query; the rest is left out
 MAX_LENGTH: Final = 20_000  # characters that are looked at
 
-_QUESTION: Final = range(4, 13)  # words; a longer text tells by itself which of its words tell
+_QUESTION: Final = range(4, 25)  # words; a longer text tells by itself which of its words tell
 _TELLING: Final = 2
 _COMMON_WORDS: Final = (
     "a about am an and any are as at be by can could do does for from get how i if in into is it its make me my of on "
@@ -144,6 +144,15 @@ def _is_common(group: tuple[Term, ...]) -> bool:
 def without_filters(text: str) -> str:
     """What is left of a query, as it was typed, without its filters."""
     return " ".join(token[0] for token in _tokens(text) if not isinstance(_item(*token.groups()), Filter))
+
+
+def mended(text: str, better: Mapping[str, str]) -> str:
+    """A query with other words in the place of some, where they are looked for: not in filters and exclusions."""
+    pattern = re.compile("|".join(rf"(?<![^\W_]){re.escape(word)}(?![^\W_])" for word in better))
+    return " ".join(
+        pattern.sub(lambda match: better[match[0]], token[0]) if isinstance(_item(*token.groups()), Term) else token[0]
+        for token in _tokens(text)
+    )
 
 
 def misread(text: str) -> list[tuple[str, str]]:

@@ -132,6 +132,8 @@ def _told(results: "Results", db: str, flags: dict[str, str]) -> list[str]:
 
     words = without_filters(results.query)
     lines = [f'No page holds "{word}".' for word in results.unknown]
+    if "://" in words and " " not in words and all(hit.url != words for hit in results.results):
+        lines.append(f"{words} is not in the index; why: {_shell('why', words, db)}")
     lines += [f'"{token}" is no filter: that would be {value}.' for token, value in misread(results.query)]
     if results.relaxed:
         relaxed = " and ".join(f'"{one}"' for one in results.relaxed)

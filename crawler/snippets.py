@@ -21,10 +21,12 @@ _BEFORE: Final = 40  # of them before the first match
 _MOST_MATCHES: Final = 300
 _MOST_RUNS: Final = 200  # pieces of scripts without spaces that are looked for
 _WORD: Final = re.compile(r"[^\W_]+")
-# Of a sentence the end tells more than the beginning: signs that part the entries of a menu stand in none.
-_SENTENCE: Final = re.compile(
-    r"[^|«»·›→↑.!?。！？\s][^|«»·›→↑.!?。！？]{40,}(?:[.!?](?=\s|$)|[。！？])[^|«»·›→↑]{0,200}"
-)
+# What parts the entries of a menu, and stands in no sentence.
+_PARTING: Final = re.compile("[|«»·›→↑]")
+_ENDING: Final = re.compile(r"[.!?](?=\s|$)|[。！？]")
+_SENTENCE: Final = 40  # characters, at least
+_BEGINNING: Final = 4_000  # characters of a text in which a sentence is looked for
+_BETWEEN: Final = r"[\W_]{1,3}"  # the words of a phrase
 _MARKS: Final = str.maketrans("", "", MARK + MARK_END)
 
 
@@ -53,7 +55,9 @@ class Highlighter:
         # What has signs, and what is written without spaces, is looked for as it stands, and first.
         pieces = dict.fromkeys(piece for word in words if spaced(word) != word for piece in _pieces(word))
         self._runs = dict.fromkeys(islice(pieces, _MOST_RUNS))
-        self._signed = dict.fromkeys(text for text, _ in terms if not _WORD.fullmatch(text))
+        self._signed = dict.fromkeys(text for text, kind in terms if kind != "phrase" and not _WORD.fullmatch(text))
+        phrases = (" ".join(_WORD.findall(text)) for text, kind in terms if kind == "phrase")
+        self._phrases = dict.fromkeys(phrase for phrase in phrases if " " in phrase)
 
     def snippet(self, text: str, lang: str, others: Sequence[str] = ()) -> str:
         """Some words of a text, where most of what was looked for stands together.
@@ -63,7 +67,7 @@ class Highlighter:
         text = plain(text[:LONGEST]).translate(_MARKS)
         found = list(islice(self._matches(text.translate(_FOLDS), lang), _MOST_MATCHES))
         if not found:
-            return next(filter(None, map(_sentence, (*others, text))), "") or _shortened(text)
+            return next(filter(None, map(_sentence, dict.fromkeys((*others, text)))), "") or _shortened(text)
         start = _densest(found) - _BEFORE
         if start + _WIDTH > len(text):
             start = len(text) - _WIDTH
@@ -81,7 +85,8 @@ class Highlighter:
 
     def _matches(self, text: str, lang: str) -> Iterator[tuple[int, int, str]]:
         """Where in a folded text something that was looked for stands: its start, its end, what it is; in order."""
-        alone = [rf"{re.escape(one)}(?![^\W_])" for one in self._signed]
+        alone = [rf"{_BETWEEN.join(map(re.escape, one.split()))}(?![^\W_])" for one in self._phrases]
+        alone += [rf"{re.escape(one)}(?![^\W_])" for one in self._signed]
         alone += [re.escape(_beginning(word, lang)) + r"[^\W_]*" for word in (*self._words, *self._prefixes)]
         pattern = "|".join([*([rf"(?<![^\W_])(?:{'|'.join(alone)})"] if alone else []), *map(re.escape, self._runs)])
         forms = {_stem(word, lang): word for word in self._words}
@@ -89,14 +94,18 @@ class Highlighter:
             token = match[0]
             is_typed = token in self._signed or token in self._runs or token in self._words
             known = token if is_typed else forms.get(_stem(token, lang))
+            if not known and self._phrases and (phrase := " ".join(_WORD.findall(token))) in self._phrases:
+                known = phrase
             if known or token.startswith(self._prefixes):
                 yield *match.span(), known or token
 
 
 def _sentence(text: str) -> str:
     """The first sentence of a text, not what stands around it: the names of menus, of pages before and behind."""
-    found = _SENTENCE.search(plain(text[:LONGEST]).translate(_MARKS))
-    return _shortened(found[0].strip()) if found else ""
+    for run in map(str.strip, _PARTING.split(plain(text[:_BEGINNING]).translate(_MARKS))):
+        if _ENDING.search(run, _SENTENCE):
+            return _shortened(run)
+    return ""
 
 
 def _shortened(text: str) -> str:
@@ -131,6 +140,7 @@ def _densest(found: Sequence[tuple[int, int, str]]) -> int:
         last = max(last, first)
         while last < len(found) and found[last][1] <= start + _WIDTH - _BEFORE:
             last += 1
-        if (count := len({word for _, _, word in found[first:last]})) > best_count:
+        # A phrase is worth more than its words apart.
+        if (count := sum(1 + 2 * word.count(" ") for word in {word for _, _, word in found[first:last]})) > best_count:
             best, best_count = start, count
     return best

@@ -50,6 +50,7 @@ def complete(connection: sqlite3.Connection, text: str, limit: int) -> Completio
     """Completes the last word of a text, and finds what it may be the name of. None for a text without a last word."""
     text = text.encode("utf-8", "ignore").decode().replace("\0", "")[:_LONGEST]
     before, _, last = text.rstrip("*").rpartition(" ")
+    last = last.lstrip('"+-')
     typed = folded(before).split()
     ends = [word for word in completions(connection, last, min(limit, _WORDS)) if word not in typed]
     sought = wanted(parse_query(before), ())

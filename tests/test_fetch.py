@@ -95,6 +95,12 @@ def reset_in_the_body(connection: socket.socket) -> None:
         (with_headers("a line without a colon", "X-Robots-Tag: noindex"), "protocol-error", False),
         (with_headers("X-Robots-Tag : noindex"), "protocol-error", False),
         (with_headers(*["A: b"] * 101), "protocol-error", False),
+        (with_headers("A: b\rContent-Length: 4"), "protocol-error", False),
+        (with_headers("Transfer-Encoding: \x0bchunked"), "protocol-error", False),
+        (with_headers("Transfer-Encoding: identity", "Transfer-Encoding: chunked"), "protocol-error", False),
+        (with_headers("A: b", *["  c"] * 101), "protocol-error", False),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n", "truncated", True),
+        (b"HTTP/1.1 301 Moved\r\nLocation: http://h/secr", "truncated", True),
         (b"HTTP/1.1 \x1b[31m\0red\r\n\r\n", "protocol-error", False),
     ],
     ids=[
@@ -104,7 +110,9 @@ def reset_in_the_body(connection: socket.socket) -> None:
         "brotli cut off", "two lengths", "negative length", "length in letters", "length of 5,000 digits",
         "length of a terabyte", "unknown transfer coding", "chunk of 2 GiB", "endless interim replies",
         "endless early hints", "HTTP/0.9", "status 1000", "a part that was not asked for",
-        "header without a colon", "a space before the colon", "headers without end", "escape sequence in the status",
+        "header without a colon", "a space before the colon", "headers without end",
+        "a bare CR", "a vertical tab before a coding", "two codings", "a folded line without end",
+        "cut behind a header", "cut within a header", "escape sequence in the status",
     ],
 )  # fmt: skip
 def test_every_fault_has_its_reason(

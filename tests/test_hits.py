@@ -73,6 +73,14 @@ def test_a_page_of_exactly_that_name_comes_first_however_long_it_is(add: Add, db
     assert hrefs(db, "bounded queue")[0] == "http://h.test/b"
 
 
+def test_a_title_is_found_as_it_stands(add: Add, db: Path) -> None:
+    """With its dash, among pages of other titles that have the same words, and beside a filter."""
+    for number in range(5):
+        add(f"http://h.test/{number}", f"Index {number}", ("", "", "index python documentation " * 9))
+    add("http://h.test/index", "Index — Python documentation", ("", "", "words " * 900))
+    assert hrefs(db, "Index — Python documentation lang:en")[0] == "http://h.test/index"
+
+
 def test_what_links_call_a_section_finds_it(add: Add, db: Path) -> None:
     """A section is found by words that stand only in links to it, once the crawl has ended."""
     add("http://h.test/p", "P", ("", "P", "x"), ("f", "Function", "y"))
@@ -260,7 +268,10 @@ def test_an_exclusion_beside_a_filter(add: Add, db: Path) -> None:
     """It takes pages from those that the filter leaves."""
     add("http://h.test/a", "A", ("", "A", "zebra"))
     add("http://h.test/b", "B", ("", "B", "lion"))
-    assert hrefs(db, "lang:en -zebra") == ["http://h.test/b"]
+    results = search("lang:en -zebra", db=db)
+    assert ([hit.url for hit in results.results], results.total) == (["http://h.test/b"], 1)
+    add("http://h.test/c", "C", ("", "C", "gnu"))
+    assert search("lang:en -zebra", db=db, limit=1).total == 2
 
 
 def test_a_pasted_address_finds_its_page(add: Add, db: Path) -> None:
@@ -269,6 +280,8 @@ def test_a_pasted_address_finds_its_page(add: Add, db: Path) -> None:
     add("http://h.test/docs/b.html", "B", ("", "B", "other text of docs html"))
     results = search("http://h.test/docs/b.html", db=db)
     assert (results.results[0].url, results.unknown) == ("http://h.test/docs/b.html", ())
+    for other in ("HTTP://h.test/docs/x/../b.html", "http://h.test/docs/b.html#part"):
+        assert hrefs(db, other)[0] == "http://h.test/docs/b.html"
 
 
 def test_words_with_signs(add: Add, db: Path) -> None:
@@ -311,6 +324,9 @@ def test_a_word_that_no_page_holds_is_named_and_mended(add: Add, db: Path) -> No
     assert (results.unknown, results.suggestion) == (("elephnat",), "elephant zebra")
     assert len(results.results) == 1
     assert search("xqzwv", db=db).suggestion == ""
+    code = search("zebra.elephnat", db=db)
+    assert (code.unknown, code.suggestion) == (("zebra.elephnat",), "zebra.elephant")
+    assert search("zebra.elephant", db=db).unknown == ()
     assert search("elephnat xelephnatxx", db=db).suggestion == "elephant xelephnatxx"
     assert search("elephant", db=db).unknown == ()
 
@@ -359,6 +375,9 @@ def test_the_newest_first(add: Add, db: Path) -> None:
         )
     add("http://b.test/new", "New", ("", "B", "tapir and more words of another kind"), at="2026-11-01T00:00:00Z")
     assert hrefs(db, "tapir", sort="newest")[0] == "http://b.test/new"
+    add("http://c.test/", "C", ("", "C", "tapir"), at="2020-01-01T00:00:00Z")
+    dates = [hit.fetched_at for hit in search("tapir", db=db, sort="newest", limit=40).results]
+    assert dates == sorted(dates, reverse=True)
     add("http://a.test/2027", "Other", ("", "Other", "words " * 300 + "zebra"), at="2027-01-01T00:00:00Z")
     assert hrefs(db, "zebra p2024", sort="newest")[0] == "http://a.test/2024"
 

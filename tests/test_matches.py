@@ -115,3 +115,18 @@ def test_no_query_is_a_syntax_error(text: str) -> None:
         if match:
             connection.execute("SELECT rowid FROM rows WHERE rows MATCH ?", (match,)).fetchall()
     connection.close()
+
+
+@pytest.mark.parametrize(
+    ("word", "parts"),
+    [
+        ("getUserName", ("get", "User", "Name")),
+        ("HTTPResponse2", ("HTTP", "Response", "2")),
+        ("sécurité", ()),
+        ("École_supérieure", ("École", "supérieure")),
+        ("über", ()),
+    ],
+)
+def test_parts_of_a_word(word: str, parts: tuple[str, ...]) -> None:
+    """Case, digits and underscores part it; letters with accents do not."""
+    assert wanted(parse_query(word), ()).words[0].parts == tuple(f'"{part}"' for part in parts)

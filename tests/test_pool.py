@@ -86,4 +86,12 @@ def test_where_very_many_sections_hold_all_of_it(index: Index, monkeypatch: pyte
     monkeypatch.setattr("crawler.pool._MANY_ROWS", 2)
     together = {number for number in range(PAGES) if any({"gnu", "lion"} <= words for words in held(number))}
     assert numbers(index, "+gnu +lion") == together
+    pages = {number: set().union(*held(number)) for number in range(PAGES)}
+    assert numbers(index, "+gnu +lion path:/even/") == {
+        number for number, words in pages.items() if {"gnu", "lion"} <= words and number % 2 == 0
+    }
+    monkeypatch.setattr("crawler.pool._FEW_PAGES", 2)
     assert numbers(index, "+gnu +lion path:/even/") == {number for number in together if number % 2 == 0}
+    # One page holds both, in two sections, and filters leave no other: it is found for all that.
+    apart = next(number for number, words in pages.items() if {"gnu", "lion"} <= words and number not in together)
+    assert numbers(index, f"+gnu +lion path:*/{apart} -path:*/{apart + 1000}") == {apart}

@@ -10,6 +10,7 @@ from crawler.query import (
     Filter,
     Query,
     Term,
+    mended,
     misread,
     parse_filter,
     parse_query,
@@ -386,9 +387,16 @@ def test_a_query_without_its_filters(text: str, rest: str) -> None:
         ("to be or not", "to be or not"),
         ("how do I +get a file", "+get file"),
         ('what does "how to" mean here', '+"how to" mean here'),
-        ("some long text with many words about one thing which tells by itself that nobody asks", None),
+        (" ".join(f"word{number}" for number in range(24)) + " and the", None),
     ],
 )
 def test_the_words_of_every_question(text: str, rest: str | None) -> None:
     """They are left out where there are others, and the query is no longer than a question."""
     assert shown(telling(parse_query(text))) == (text if rest is None else rest)
+
+
+def test_slips_are_mended_where_words_are_looked_for() -> None:
+    """Not in a filter, nor in what must not occur, nor within another word."""
+    better = {"queeue": "queue"}
+    assert mended("queeue path:queeue -queeue", better) == "queue path:queeue -queeue"
+    assert mended("queeues asyncio.queeue", better) == "queeues asyncio.queue"

@@ -25,6 +25,7 @@ def shown(query: str, text: str, lang: str = "en") -> str:
         ("软件", "安装软件包", "zh", "安装[软件]包"),
         ("安装软件", "装软件安装", "zh", "[装软]件[安装]"),
         ('"pane pid"', "pid of a pane", "en", "[pid] of a [pane]"),
+        ('"pane pid"', "a pane, a pane-PID", "en", "a [pane], a [pane-PID]"),
         ("zebra", "nothing of it", "en", "nothing of it"),
         ("x", "", "", ""),
     ],
@@ -44,12 +45,44 @@ def test_the_part_where_most_stands_together_is_shown() -> None:
     assert len(snippet) < 250
 
 
+def test_a_phrase_is_shown_rather_than_its_words() -> None:
+    """Wherever in the text it stands."""
+    text = (
+        "changed size of a dictionary during the iteration "
+        + "word " * 200
+        + "dictionary changed size during iteration."
+    )
+    assert "[dictionary changed size during iteration]" in shown('"dictionary changed size during iteration"', text)
+
+
+def test_where_nothing_matches_a_sentence_is_shown() -> None:
+    """What tells of the page first, then what is no menu."""
+    menu = "Home | Contents | Index » "
+    about = "Middleware is a framework of hooks into the processing of requests. It is light."
+    assert Highlighter(parse_query("zebra")).snippet(menu + about, "en") == about
+    told = "A description of this page, which its author wrote for it."
+    assert Highlighter(parse_query("zebra")).snippet(menu + about, "en", (told,)) == told
+    assert Highlighter(parse_query("zebra")).snippet(menu, "en") == menu.strip()
+
+
 def test_marks_of_a_page_are_none_of_ours() -> None:
     """A page that holds our private characters cannot highlight itself."""
     assert shown("zebra", f"{MARK}buy{MARK_END} zebra") == "buy [zebra]"
 
 
-@pytest.mark.parametrize("text", ["foo bar " * 5_000, "漢字" * 20_000, "f" * 40_000, "foo" * 20_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x " * 10_000,
+        "x" * 20_000,
+        "a. " * 7_000,
+        "|" * 20_000,
+        "foo bar " * 5_000,
+        "漢字" * 20_000,
+        "f" * 40_000,
+        "foo" * 20_000,
+    ],
+)
 def test_a_section_of_nothing_but_matches(text: str) -> None:
     """Its beginning is shown."""
     assert shown("foo bar 漢字 f*", text).replace("[", "").replace("]", "").removesuffix(" …") in text

@@ -19,8 +19,7 @@ APPLICATION_ID: Final = 0x6372776C  # "crwl", in the header of the file: PRAGMA 
 VERSION: Final = 5  # of the schema: PRAGMA user_version
 
 _ANOTHER: Final = "give another path with --db"
-# Held while a file is looked at and opened: no thread may close it between the first lock of another and its first use.
-_OPENING: Final = threading.RLock()
+_OPENING: Final[dict[Path, threading.Lock]] = {}
 
 MINIMUM_SQLITE: Final = (3, 38, 0)  # UPDATE … FROM, ->> on JSON
 
@@ -61,7 +60,7 @@ def connect_writer(path: Path, *, durable: bool = False) -> sqlite3.Connection:
         )
     connection: sqlite3.Connection | None = None
     try:
-        with _OPENING:
+        with _opening(path):
             _checked(path)
             connection = sqlite3.connect(path.absolute(), check_same_thread=False, isolation_level=None)
             version = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -85,7 +84,7 @@ def connect_writer(path: Path, *, durable: bool = False) -> sqlite3.Connection:
 def connect_reader(path: Path) -> sqlite3.Connection:
     """A connection that cannot write, whatever happens. Raises IndexFileError."""
     try:
-        with _OPENING:
+        with _opening(path):
             version = _checked(path)
             if not version:
                 raise IndexFileError(f"{path}: there is no index yet", "crawl first: crawl --seed URL --depth 2")
@@ -142,10 +141,21 @@ def failure(path: str | Path, error: Exception, what: str, hint: str = "crawl do
     if code == sqlite3.SQLITE_READONLY:
         return IndexFileError(f"{path}: cannot be written: {said}", "check the path and its permissions")
     is_garbled = isinstance(error, UnicodeDecodeError) or said.startswith("Could not decode")
-    if is_garbled or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    if code == sqlite3.SQLITE_NOTADB:
+        return IndexFileError(f"{path}: is not a SQLite file", _ANOTHER)
+    if is_garbled or code == sqlite3.SQLITE_CORRUPT:
         told = "a text is garbled" if is_garbled else said
         return IndexFileError(f"{path}: is damaged: {told}", "save what can be saved: crawl doctor --repair")
     return IndexFileError(f"{path}: cannot be {what}: {said}", hint)
+
+
+def _opening(path: Path) -> threading.Lock:
+    """Held while a file is looked at and opened: no thread may close it between another's first lock and its use."""
+    try:
+        path = path.resolve()
+    except (OSError, ValueError):
+        pass  # what cannot be opened will be said in a moment
+    return _OPENING.setdefault(path, threading.Lock())
 
 
 def check(path: Path) -> int:
@@ -153,8 +163,11 @@ def check(path: Path) -> int:
 
     Raises IndexFileError for anything else, and for a newer schema than this program knows. Changes nothing.
     """
-    with _OPENING:
-        return _checked(path)
+    try:
+        with _opening(path):
+            return _checked(path)
+    except sqlite3.Error as error:
+        raise failure(path, error, "read") from error
 
 
 def _checked(path: Path) -> int:
@@ -187,7 +200,8 @@ def _checked(path: Path) -> int:
         raise IndexFileError(f"{path}: is not a SQLite file", _ANOTHER)
     version = _accepted(path, int.from_bytes(header[60:64], "big"), int.from_bytes(header[68:72], "big"))
     # A newer header may still stand in the log, while somebody reads the older one.
-    return _told(path)[0] if version < VERSION and _is_there(path.with_name(path.name + "-wal")) else version
+    real = path.resolve()
+    return _told(path)[0] if version < VERSION and _is_there(real.with_name(real.name + "-wal")) else version
 
 
 def _accepted(path: Path, version: int, application: int) -> int:
@@ -200,12 +214,12 @@ def _accepted(path: Path, version: int, application: int) -> int:
 
 
 def _is_open(path: Path) -> bool:
-    """Whether this process has the file open. Where there is no list of what is open, closing loses no locks."""
+    """Whether this process has the file open, or may have: where nothing tells what is open."""
+    wanted = os.stat(path)
     try:
-        wanted = os.stat(path)
         numbers = os.listdir("/dev/fd")
     except OSError:
-        return False
+        return True
     for number in numbers:
         with contextlib.suppress(OSError):
             if os.path.samestat(os.fstat(int(number)), wanted):
@@ -214,7 +228,7 @@ def _is_open(path: Path) -> bool:
 
 
 def _told(path: Path) -> tuple[int, int]:
-    """The version of the schema and the program that the file is of, as SQLite reads them."""
+    """The version of the schema and the program that the file is of, as SQLite reads them. Raises sqlite3.Error."""
     with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         (application,) = connection.execute("PRAGMA application_id").fetchone()
