@@ -151,10 +151,8 @@ def failure(path: str | Path, error: Exception, what: str, hint: str = "crawl do
 
 def _opening(path: Path) -> threading.Lock:
     """Held while a file is looked at and opened: no thread may close it between another's first lock and its use."""
-    try:
+    with contextlib.suppress(OSError, ValueError):  # what cannot be opened is said in a moment
         path = path.resolve()
-    except (OSError, ValueError):
-        pass  # what cannot be opened will be said in a moment
     return _OPENING.setdefault(path, threading.Lock())
 
 
