@@ -47,7 +47,9 @@ _WIDTHS: Final = "\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff65-\uff9f\ufb00-\uf
 # Icons of a font, which are no letters of the word beside them; joiners and variants, which nobody types.
 _PRIVATE: Final = re.compile("[\ue000-\uf8ff\U000f0000-\U0010ffff]+")
 _INVISIBLE: Final = re.compile("[\u2060\ufe00-\ufe0f\ufeff]+")
-_NOBODYS: Final = re.compile("[\u2060\ue000-\uf8ff\ufe00-\ufe0f\ufeff\U000f0000-\U0010ffff]")
+# Most texts hold nothing but these, where nothing is to be done. Ranges are tried in their order: the first is enough.
+_EVEN: Final = re.compile("[\x00-\xac\xae-\u02ff\u0370-\u10ff\u1200-\u200a\u200c-\u205f\u2061-\u3098\u309b-\ud7ff]*")
+_WITH_SPACES: Final = re.compile("[\x00-\u0dff\u1e00-\u2e7f]*")
 _DIACRITICS: Final = re.compile("[\u0300-\u0331]")  # those that unicode61 takes away
 _OTHER_WIDTHS: Final = re.compile(f"[{_WIDTHS}]+")
 _UNEVEN: Final = re.compile(f"[\u0300-\u036f\u1100-\u11ff\u3099\u309a{_WIDTHS}]")  # marks apart, Hangul in parts
@@ -216,11 +218,10 @@ def uniform(text: str) -> str:
 
     That is Unicode's NFC, and of NFKC what concerns widths of letters; other compatibility characters stay as they are.
     """
-    if text.isascii():
+    if text.isascii() or _EVEN.fullmatch(text):
         return text
     text = text.replace(BREAK, "").replace(_SOFT_HYPHEN, "")
-    if _NOBODYS.search(text):
-        text = _INVISIBLE.sub("", _PRIVATE.sub(" ", text))
+    text = _INVISIBLE.sub("", _PRIVATE.sub(" ", text))
     if not _UNEVEN.search(text):
         return text
     return normalize("NFC", _OTHER_WIDTHS.sub(lambda run: normalize("NFKC", run[0]), text))
@@ -228,7 +229,7 @@ def uniform(text: str) -> str:
 
 def spaced(text: str) -> str:
     """The text with U+200B around every character, its marks included, of scripts that are written without spaces."""
-    return text if text.isascii() else re.sub(_RUN, _parted, text)
+    return text if text.isascii() or _WITH_SPACES.fullmatch(text) else re.sub(_RUN, _parted, text)
 
 
 def _parted(run: re.Match[str]) -> str:

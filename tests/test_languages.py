@@ -1,5 +1,6 @@
 """Every language: where its words begin and end, its stems, what is found of it, and which one a text is in."""
 
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -420,3 +421,16 @@ def test_one_stemmer_a_thread() -> None:
     jobs = [(word, lang) for _ in range(200) for word, lang in (("chevaux", "fr"), ("Häuser", "de"), ("книги", "ru"))]
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda job: stem(*job), jobs)) == ["cheval", "haus", "книг"] * 200
+
+
+def test_what_is_passed_over_needs_nothing() -> None:
+    """A quick look at a text never lets a character through that would be changed, or parted from its neighbours."""
+    import crawler.languages as module
+
+    every = "".join(chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000)
+    even = "".join(module._EVEN.findall(every))
+    for pattern in (module._PRIVATE, module._INVISIBLE, module._UNEVEN):
+        assert pattern.search(even) is None
+    assert not {BREAK, "\xad"} & set(even)
+    assert re.search(module._RUN, "".join(module._WITH_SPACES.findall(every))) is None
+    assert len(even) > 40_000
