@@ -22,7 +22,7 @@ Run = Callable[..., Report]
 
 
 def rows(db: Path, sql: str) -> list[Any]:
-    with closing(sqlite3.connect(db)) as connection:
+    with closing(sqlite3.connect(db)) as connection, connection:
         found = connection.execute(sql).fetchall()
     return [row[0] if len(row) == 1 else row for row in found]
 
