@@ -6,10 +6,12 @@ means here what it means in a browser. One parser decides: the HTTP client is on
 
 import fnmatch
 import re
-from collections.abc import Iterable
+import sys
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from functools import lru_cache, wraps
+from typing import TYPE_CHECKING, Final, Literal, ParamSpec, TypeVar
 from urllib.parse import unquote
 
 import can_ada
@@ -44,13 +46,11 @@ def normalize(text: str, base: str | None = None) -> str | None:
     if len(text) > MAX_URL or (base and len(base) > MAX_URL):
         return None
     try:
-        # The base is parsed once a page, not once a link.
-        parsed = _parsed(base) + text if base else can_ada.parse(text)
+        url = _serialised(text, base).partition("#")[0]
     except ValueError:
         return None
     except TypeError:  # a lone surrogate, which UTF-8 cannot carry
         return normalize(_scalar(text), base and _scalar(base))
-    url = parsed.href.partition("#")[0]
     if not url.startswith(("http://", "https://")):
         return None
     if "@" in url and "@" in (home := url.split("/", 3)[2]):
@@ -63,17 +63,47 @@ def _scalar(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-@lru_cache(maxsize=256)
-def _parsed(base: str) -> can_ada.URL:
-    return can_ada.parse(base)
-
-
 def has_credentials(text: str) -> bool:
     """Whether a URL as a person writes it holds a user name or a password."""
     try:
-        parsed = can_ada.parse(text)
+        return _names_somebody(text)
     except (ValueError, TypeError):
         return False
+
+
+_has_gil: Callable[[], bool] = getattr(sys, "_is_gil_enabled", lambda: True)  # from 3.13 on
+_HAS_GIL: Final = _has_gil()  # can_ada was imported: where it brought the GIL back, it is there now, and stays
+_ALONE: Final = threading.Lock()
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _alone(function: Callable[P, R]) -> Callable[P, R]:
+    """Without the GIL, one thread at a time: can_ada keeps a table of all its objects that nothing else guards then,
+    and the process aborts. So no object of its may outlive the call, either."""
+    if _HAS_GIL:
+        return function
+
+    @wraps(function)
+    def alone(*args: P.args, **named: P.kwargs) -> R:
+        with _ALONE:
+            return function(*args, **named)
+
+    return alone
+
+
+# The base is parsed once a page, not once a link, where its object may be shared.
+_parsed: Final = lru_cache(maxsize=256)(can_ada.parse) if _HAS_GIL else can_ada.parse
+
+
+@_alone
+def _serialised(text: str, base: str | None) -> str:
+    return (_parsed(base) + text if base else can_ada.parse(text)).href
+
+
+@_alone
+def _names_somebody(text: str) -> bool:
+    parsed = can_ada.parse(text)
     return bool(parsed.username or parsed.password)
 
 

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,8 @@ Run = Callable[..., Report]
 
 
 def rows(db: Path, sql: str) -> list[Any]:
-    with sqlite3.connect(db) as connection:
+    with closing(sqlite3.connect(db)) as connection, connection:
         found = connection.execute(sql).fetchall()
-    connection.close()
     return [row[0] if len(row) == 1 else row for row in found]
 
 

@@ -3,6 +3,7 @@
 import sqlite3
 import zlib
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -407,7 +408,7 @@ def test_sitemaps_that_robots_names_are_read(run: Run, again: Again, site: Site,
     site.raw("/index.xml", f"<sitemapindex>{index}</sitemapindex>".encode())
     sitemap(site, "/one.xml", a="2026-02-01")
     sitemap(site, "/secret.xml", b="2026-02-01")
-    with sqlite3.connect(db) as connection:  # the copy of a robots.txt is good for a day
+    with closing(sqlite3.connect(db)) as connection, connection:  # the copy of a robots.txt is good for a day
         connection.execute("UPDATE hosts SET robots_at = '2026-01-01T00:00:00Z'")
     site.seen.clear()
     assert again(before=None) == found(same=1)

@@ -1,7 +1,11 @@
 """One URL, one key; and which keys belong to a crawl."""
 
 import json
+import os
 import re
+import subprocess
+import sys
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +27,27 @@ from crawler.urls import (
 from tests.wire import Wire
 
 BASE = "https://example.org/a/b/c?d"
+MANY_THREADS = """
+import threading
+from crawler.urls import has_credentials, normalize
+
+def work(number):
+    for page in range(100):
+        base = f"https://example.org/{number}/{page}"
+        for link in range(300):
+            assert normalize(f"{link}#top", base) == f"https://example.org/{number}/{link}"
+            assert not has_credentials(base)
+    done.append(number)
+
+done = []
+threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+assert sorted(done) == [0, 1, 2, 3], done
+"""
+"""A program of its own: an extension that many threads confuse ends the process."""
 
 
 @pytest.mark.parametrize(
@@ -358,6 +383,13 @@ def test_any_of_several_seeds_admits() -> None:
     scope = Scope("host", ("https://a.example/", "https://b.example/"))
     assert scope.verdict("https://b.example/x") is None
     assert scope.verdict("https://c.example/x") == "scope"
+
+
+def test_many_threads_normalise_at_once() -> None:
+    """Without the GIL, too, where Python can do without: the parser is one that does not know of that."""
+    is_free = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+    environment = os.environ | ({"PYTHON_GIL": "0"} if is_free else {})
+    subprocess.run([sys.executable, "-c", MANY_THREADS], env=environment, check=True, timeout=60)
 
 
 @pytest.mark.parametrize("kind", ["host", "prefix", "domain", "any"])

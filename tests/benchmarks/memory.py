@@ -3,7 +3,8 @@
 Serves a site that is made up as it is asked for: page n links to the ten pages 10n+1 … 10n+10 and, as a navigation
 would, to its parents, and shows 300 words, drawn with the frequencies of a natural language (Zipf) by a generator that
 is seeded with n: the same at every run. Crawls it with `crawl --max-pages`, so that ten times as many URLs are known as
-are fetched. Prints, for each tenth of the crawl, the pace and the resident memory of the crawling process.
+are fetched. Prints, for each tenth of the crawl, the pace, the CPU time a page, and the resident memory of the crawling
+process. What comes once at the end, such as link texts, belongs to no tenth.
 
     python tests/benchmarks/memory.py --pages 100000
 
@@ -12,8 +13,10 @@ Exit code 1: the peak was above 200 MB, or the last tenth went at less than 80 %
 
 import argparse
 import asyncio
+import contextlib
 import json
 import multiprocessing
+import os
 import random
 import sqlite3
 import subprocess
@@ -94,7 +97,8 @@ class Sample(NamedTuple):
     """The state of a crawl at a moment."""
 
     seconds: float
-    pages: int
+    pages: float
+    cpu_seconds: float
     resident_mb: float
 
 
@@ -102,12 +106,18 @@ def samples(crawl: "subprocess.Popen[str]", db: Path, every: float) -> Iterator[
     """Looks at the crawl every so many seconds until it ends; pages are counted in the file, as committed."""
     started = time.monotonic()
     while crawl.poll() is None:
-        yield Sample(time.monotonic() - started, committed(db), status_mb(crawl.pid, "VmRSS"))
-        try:
+        yield Sample(time.monotonic() - started, committed(db), cpu(crawl.pid), status_mb(crawl.pid, "VmRSS"))
+        with contextlib.suppress(subprocess.TimeoutExpired):
             crawl.wait(every)
-        except subprocess.TimeoutExpired:
-            continue
-    yield Sample(time.monotonic() - started, committed(db), 0.0)
+
+
+def at(pages: float, seen: list[Sample]) -> Sample:
+    """The state when so many pages were stored, as if it changed evenly from one look to the next."""
+    for before, after in pairwise(seen):
+        if before.pages <= pages <= after.pages and before.pages < after.pages:
+            part = (pages - before.pages) / (after.pages - before.pages)
+            return Sample(*(one + part * (other - one) for one, other in zip(before, after, strict=True)))
+    return seen[-1]
 
 
 def committed(db: Path) -> int:
@@ -121,6 +131,15 @@ def committed(db: Path) -> int:
         return 0
 
 
+def cpu(process: int) -> float:
+    """Seconds of CPU time so far (proc(5), utime and stime)."""
+    try:
+        ticks = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
+    except OSError:
+        return 0.0
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
+
 def status_mb(process: int, name: str) -> float:
     try:
         lines = Path(f"/proc/{process}/status").read_text().splitlines()
@@ -132,7 +151,7 @@ def status_mb(process: int, name: str) -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--pages", type=int, default=100_000, help="to fetch; ten times as many URLs become known")
-    parser.add_argument("--every", type=float, default=2.0, metavar="SECONDS", help="between two looks")
+    parser.add_argument("--every", type=float, default=0.5, metavar="SECONDS", help="between two looks")
     options = parser.parse_args()
     ours, theirs = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs,), daemon=True)
@@ -151,14 +170,15 @@ def main() -> int:
         size = db.stat().st_size
     server.terminate()
 
+    most = max(one.pages for one in seen)
+    bounds = [at(most * tenth / 10, seen) for tenth in range(11)]
     paces = []
-    print(f"{'pages':>8} {'pages/s':>8} {'resident MB':>12}")
-    bounds = [Sample(0.0, 0, 0.0)]
-    for tenth in range(1, 11):
-        bounds.append(next((one for one in seen if one.pages >= options.pages * tenth / 10), seen[-1]))
+    print(f"{'pages':>8} {'pages/s':>8} {'CPU ms a page':>14} {'resident MB':>12}")
     for before, after in pairwise(bounds):
-        paces.append((after.pages - before.pages) / max(after.seconds - before.seconds, options.every))
-        print(f"{after.pages:8} {paces[-1]:8.1f} {after.resident_mb:12.0f}")
+        pages = after.pages - before.pages
+        paces.append(pages / (after.seconds - before.seconds))
+        cpu_ms = 1000 * (after.cpu_seconds - before.cpu_seconds) / pages
+        print(f"{after.pages:8.0f} {paces[-1]:8.1f} {cpu_ms:14.2f} {after.resident_mb:12.0f}")
     peak = max(one.resident_mb for one in seen)
     print(
         f"{report['pages']} pages fetched, {known} URLs known, {size / 1e6:.0f} MB in the file, "
