@@ -8,6 +8,7 @@ could be fetched; 130 and 143 interrupted, state saved.
 import json
 import os
 import re
+import shlex
 import signal
 import sys
 import traceback
@@ -35,6 +36,12 @@ class DefaultToCrawl(click.Group):
         if not args:
             args = ["crawl"] if _has_seeds() else ["--help"]
         elif args[0].startswith("-") and args[0] not in ("--help", "--version", "-h"):
+            # What follows a word that is no option is no value of one.
+            pairs = enumerate(zip(args, args[1:], strict=False), 1)
+            behind = (at for at, (before, arg) in pairs if arg in self.commands and not before.startswith("-"))
+            if at := next(behind, 0):
+                name, rest = args[at], [*args[at + 1 :], *args[:at]]
+                raise UsageError(f"{name!r} comes before its options", shlex.join(["crawl", name, *rest]))
             args = ["crawl", *args]
         elif not args[0].startswith("-") and args[0] not in self.commands:
             close = get_close_matches(args[0], self.commands, 1)

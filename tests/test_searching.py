@@ -295,6 +295,13 @@ def test_a_search_that_found_nothing_is_the_last_one(animals: Site, crawl: Crawl
     assert "the last search found nothing" in done.stderr
 
 
+def test_a_command_behind_its_options(animals: Site, crawl: Crawl) -> None:
+    """It is said how it goes; a value of an option is no command, whatever it is."""
+    done = crawl("--db", "x.db", "show", "1")
+    assert (done.returncode, done.stderr.splitlines()[1:]) == (2, ["hint: crawl show 1 --db x.db"])
+    assert crawl("--db", "show", "--seed", animals.url(), "-q").returncode == 0
+
+
 def test_a_memory_that_is_no_file(animals: Site, crawl: Crawl, state: Path) -> None:
     """A pipe is not waited for, and what has no end is not read."""
     state.parent.mkdir(parents=True)
