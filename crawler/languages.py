@@ -71,6 +71,7 @@ _STEMMERS: Final = {
     "ta": "tamil", "tr": "turkish", "yi": "yiddish",
 }  # fmt: skip
 _MARKS_BEGIN: Final = 0xE200
+_AROUND: Final = ".,;:!?()[]\"'«»“”„’…"  # words
 _REMEMBERED: Final = 50_000  # pieces of text whose stems need not be worked out again
 
 
@@ -86,11 +87,14 @@ class _Stems(dict[str, tuple[str, ...]]):
         self._sign = sign
 
     def __missing__(self, piece: str) -> tuple[str, ...]:
-        words = _WORD.findall(piece.lower())
+        bare = piece.strip(_AROUND)
+        if bare.isalpha():  # as most are
+            found = {self._stemmer.stemWord(bare.lower())}
+        else:
+            found = {*self._stemmer.stemWords(_WORD.findall(piece.lower()))}
         # Of a short word of Hindi nothing but a consonant may be left, which says nothing.
-        found = tuple(one + self._sign for one in {*self._stemmer.stemWords(words)} if len(one) > 1)
-        self[piece] = found
-        return found
+        marked = self[piece] = tuple(one + self._sign for one in found if len(one) > 1)
+        return marked
 
 
 class _Stemmers(threading.local):

@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -37,7 +38,7 @@ class DefaultToCrawl(click.Group):
             args = ["crawl"] if _has_seeds() else ["--help"]
         elif args[0].startswith("-") and args[0] not in ("--help", "--version", "-h"):
             # What follows a word that is no option is no value of one.
-            pairs = enumerate(zip(args, args[1:], strict=False), 1)
+            pairs = enumerate(pairwise(args), 1)
             behind = (at for at, (before, arg) in pairs if arg in self.commands and not before.startswith("-"))
             if at := next(behind, 0):
                 name, rest = args[at], [*args[at + 1 :], *args[:at]]
