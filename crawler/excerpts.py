@@ -26,7 +26,7 @@ class Excerpt:
     fetched_at: str
     """ISO 8601, UTC."""
     parts: tuple[tuple[str, str], ...]
-    """Headings and texts, in order; a heading may be empty. None where the page has no section at the fragment."""
+    """Headings and texts, in order; a heading may be empty. Empty where the page has no section at the fragment."""
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON form; a contract."""

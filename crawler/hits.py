@@ -108,7 +108,8 @@ class Index:
             spoken = [one.value for one in filters if one.name == "lang" and not one.excluded] or languages(connection)
             sought = wanted(parsed, spoken, lambda prefix: completions(connection, prefix, MANY_ENDS))
             found = _find(connection, sought, filters, parsed, ranking.links, sort)
-            pages = paged((_ranked(connection, some, parsed, ranking) for some in found.blocks), limit, sort)
+            main = main_language(connection)
+            pages = paged((_ranked(connection, some, parsed, ranking, main) for some in found.blocks), limit, sort)
             shown = next(islice(pages, page - 1, None), Shown((), 0, ""))
             hits = tuple(_hits(connection, shown.pages, Highlighter(parsed), shown.rank))
             more = next(pages, None) is not None
@@ -190,13 +191,12 @@ def _find(
 
     def attempt(relaxed: Sequence[Sought]) -> tuple[bool, _Found]:
         some = sought.relaxed(relaxed)
-        pool = Pool(connection, some, condition, values)
-        for _ in range(2):
+        for exact in (False, True):
+            pool = Pool(connection, some, condition, values, exact=exact)
             finder = Finder(connection, some, pool)
             blocks = finder.blocks(text, links, newest=sort == "newest")
             if (first := next((block for block in blocks if block), [])) or not pool.every:
-                break
-            pool = Pool(connection, some, condition, values, exact=True)
+                break  # else the words may stand in different sections of a page that filters leave
         return bool(first), _Found(chain([first], blocks), finder, tuple(one.text for one in relaxed))
 
     has_hits, found = attempt(())
@@ -216,9 +216,9 @@ def _total(connection: sqlite3.Connection, sought: Wanted) -> int:
 
 
 def _ranked(
-    connection: sqlite3.Connection, candidates: Sequence[Candidate], query: Query, ranking: Ranking
+    connection: sqlite3.Connection, candidates: Sequence[Candidate], query: Query, ranking: Ranking, main: str
 ) -> list[Seen]:
-    """The candidates with their final scores, the best first."""
+    """The candidates with their final scores, the best first. `main` is the language of most pages."""
     if not candidates:
         return []
     top = max(one.score for one in candidates) or 1.0
@@ -226,7 +226,6 @@ def _ranked(
     asked = Asked([term.text for group in query.groups for term in group], ranking)
     names = {one.section: asked.names(one.names) for one in near}
     weight = weights(connection, asked.tokens.union(*(name.tokens for some in names.values() for name in some)))
-    main = main_language(connection)
     texts = dict(connection.execute(_TEXTS, (json.dumps(list(names)),)).fetchall())
     scores = {one.section: one.score / top for one in candidates}
     signs = {one.section: f"text {scores[one.section]:.2f}" for one in candidates}
@@ -275,7 +274,7 @@ def _hits(
             href=best.candidate.href,
             title=title,
             heading=plain(heading or ""),
-            snippet=highlighter.snippet(text or "", lang or "", (about or "", text or "", behind or "")),
+            snippet=highlighter.snippet(text or "", lang or "", about or "", behind or ""),
             score=round(best.score, 4),
             site=site,
             lang=lang or "",

@@ -71,7 +71,7 @@ _STEMMERS: Final = {
     "ta": "tamil", "tr": "turkish", "yi": "yiddish",
 }  # fmt: skip
 _MARKS_BEGIN: Final = 0xE200
-_AROUND: Final = ".,;:!?()[]\"'«»“”„’…"  # words
+_AROUND: Final = ".,;:!?()[]\"'«»“”„’…"  # of a word: what is none of its letters
 _REMEMBERED: Final = 50_000  # pieces of text whose stems need not be worked out again
 
 

@@ -59,15 +59,15 @@ class Highlighter:
         phrases = (" ".join(_WORD.findall(text)) for text, kind in terms if kind == "phrase")
         self._phrases = dict.fromkeys(phrase for phrase in phrases if " " in phrase)
 
-    def snippet(self, text: str, lang: str, others: Sequence[str] = ()) -> str:
+    def snippet(self, text: str, lang: str, about: str = "", behind: str = "") -> str:
         """Some words of a text, where most of what was looked for stands together.
 
-        Where nothing of it does, the first sentence of `others`, what else may tell of the page, or of the text.
+        Where nothing of it does, the first sentence that there is `about` the page, in the text, or `behind` it.
         """
         text = plain(text[:LONGEST]).translate(_MARKS)
         found = list(islice(self._matches(text.translate(_FOLDS), lang), _MOST_MATCHES))
         if not found:
-            return next(filter(None, map(_sentence, dict.fromkeys((*others, text)))), "") or _shortened(text)
+            return next(filter(None, map(_sentence, (about, text, behind))), "") or _shortened(text)
         start = _densest(found) - _BEFORE
         if start + _WIDTH > len(text):
             start = len(text) - _WIDTH

@@ -4,6 +4,7 @@ import contextlib
 import gc
 import gzip
 import http.server
+import io
 import resource
 import socket
 import ssl
@@ -20,6 +21,7 @@ import responses
 
 from crawler.addresses import Guard
 from crawler.fetch import Fetcher
+from crawler.framing import FramedResponse
 from crawler.transport import FetchError
 from tests.site import Site
 from tests.wire import Script, Wire, read_request, reset
@@ -500,3 +502,31 @@ def test_a_slow_body_that_is_not_wanted_is_not_waited_for(serve: Serve) -> None:
     with fetcher(timeout=15.0) as some:
         assert some.get(wire.url).kind == "other"
     assert time.monotonic() - began < 10  # the server waits for twenty seconds, the deadline is fifteen
+
+
+class Sent:
+    """What a server sent, as http.client asks a socket for it."""
+
+    def __init__(self, head: bytes) -> None:
+        self._head = head
+
+    def makefile(self, _: str) -> io.BytesIO:
+        return io.BytesIO(self._head)
+
+
+@pytest.mark.parametrize(
+    ("head", "closes"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n", False),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", False),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n", True),
+        (b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n", True),
+        (b"HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n", True),
+        (b"HTTP/1.1 200 OK\r\n\r\n", True),
+    ],
+)
+def test_a_connection_is_kept_where_the_end_of_the_reply_is_known(head: bytes, closes: bool) -> None:
+    """A length that is told twice, or as that version cannot tell it, is believed once (RFC 9112 §6.1, §6.3)."""
+    reply = FramedResponse(Sent(head))  # type: ignore[arg-type]
+    reply.begin()
+    assert reply.will_close is closes

@@ -276,8 +276,9 @@ def test_an_exclusion_beside_a_filter(add: Add, db: Path) -> None:
 
 def test_a_pasted_address_finds_its_page(add: Add, db: Path) -> None:
     """Though no text holds it; one that is not indexed is no word that a page could hold."""
-    add("http://h.test/docs/a.html", "A", ("", "A", "some text of docs html"))
-    add("http://h.test/docs/b.html", "B", ("", "B", "other text of docs html"))
+    for number in range(5):
+        add(f"http://h.test/docs/{number}.html", "A", ("", "A", "http h.test docs b.html " * (9 + number)))
+    add("http://h.test/docs/b.html", "B", ("", "B", "other text, which a long page has " * 90))
     results = search("http://h.test/docs/b.html", db=db)
     assert (results.results[0].url, results.unknown) == ("http://h.test/docs/b.html", ())
     for other in ("HTTP://h.test/docs/x/../b.html", "http://h.test/docs/b.html#part"):
@@ -314,6 +315,15 @@ def test_stems_of_one_language_are_no_words_of_another(add: Add, db: Path) -> No
     add("http://h.test/fr", "F", ("", "F", "il faut ouvrir les tables"), lang="fr")
     add("http://h.test/en", "E", ("", "E", "ouvr is no word, ouvr ouvr"))
     assert hrefs(db, "ouvrirent") == ["http://h.test/fr"]
+
+
+def test_of_translations_that_match_alike_the_main_language_comes_first(add: Add, db: Path) -> None:
+    """It is that of most pages, wherever in the crawl they came."""
+    add("http://h.test/ja/port", "ServerName", ("", "ServerName", "one name"), lang="ja")
+    for number in range(3):
+        add(f"http://h.test/en/{number}", f"Other {number}", ("", "Other", "words"))
+    add("http://h.test/en/port", "ServerName", ("", "ServerName", "one name"))
+    assert hrefs(db, "ServerName") == ["http://h.test/en/port", "http://h.test/ja/port"]
 
 
 def test_a_word_that_no_page_holds_is_named_and_mended(add: Add, db: Path) -> None:
@@ -430,6 +440,10 @@ def test_a_query_that_is_being_typed(add: Add, db: Path) -> None:
         assert len(index.complete("b", limit=1).queries) == 1
         add("http://h.test/c", "Code", ("", "os.path.join(a)", "x"), ("p", "os.PathLike", "y"), ("j", "安全階層", "z"))
         assert index.complete("see OS.pa").queries == ()
+        add("http://h.test/d", "Lists", ("", "List comprehension", "compare compare"), ("k", "Compare", "compared"))
+        add.store.finish({})  # type: ignore[attr-defined]
+        assert index.complete("list comp", limit=1).queries == ("list comprehension",)
+        assert index.complete("comp", limit=1).queries == ("compare",)
         assert index.complete("OS.pa").queries == ("os.path", "os.pathlike")
         assert index.complete("os.path.").queries == ("os.path.join",)
         assert index.complete("安").queries == ("安全階層",)

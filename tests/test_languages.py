@@ -434,3 +434,14 @@ def test_what_is_passed_over_needs_nothing() -> None:
     assert not {BREAK, "\xad"} & set(even)
     assert re.search(module._RUN, "".join(module._WITH_SPACES.findall(every))) is None
     assert len(even) > 40_000
+
+
+def test_of_pages_alike_the_one_in_its_own_language_stands_for_them(site: Site, run: Run, db: Path) -> None:
+    """A translation that was not translated is found as the original, whichever address comes first."""
+    text = " ".join(f"word{number}" for number in range(200))
+    site.page("/", "start", links=["/de-DE/filter", "/en-US/filter"])
+    site.page("/de-DE/filter", f"{text} oder", title="Firewall oder Filter")
+    site.page("/en-US/filter", f"{text} or", title="Firewall or Filter")
+    run()
+    (hit,) = search("firewall lang:en", db=db).results
+    assert (hit.url, hit.similar) == (site.url("/en-US/filter"), 1)

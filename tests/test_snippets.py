@@ -61,7 +61,7 @@ def test_where_nothing_matches_a_sentence_is_shown() -> None:
     about = "Middleware is a framework of hooks into the processing of requests. It is light."
     assert Highlighter(parse_query("zebra")).snippet(menu + about, "en") == about
     told = "A description of this page, which its author wrote for it."
-    assert Highlighter(parse_query("zebra")).snippet(menu + about, "en", (told,)) == told
+    assert Highlighter(parse_query("zebra")).snippet(menu + about, "en", told) == told
     assert Highlighter(parse_query("zebra")).snippet(menu, "en") == menu.strip()
 
 
