@@ -6,7 +6,7 @@ One kind of redirect is followed here after all: a cookie wall.
 import re
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from http.client import IncompleteRead as ChunkCut
@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 
 import requests
 from requests.structures import CaseInsensitiveDict
+from urllib3 import Timeout
 from urllib3.exceptions import DecodeError, HTTPError, IncompleteRead, ProtocolError, ReadTimeoutError
 
 from crawler.adapter import Adapter
@@ -24,6 +25,7 @@ from crawler.stages import Account
 from crawler.transport import FetchError, Line, in_words, is_ours
 from crawler.wall import Wall
 
+_UNLIMITED: Final[Any] = Timeout()  # by requests: the line keeps the deadline
 _CHUNK: Final = 256 * 1024  # bytes decoded at a time; a decompression bomb is seen after the first
 _OVERHEAD: Final = 2 * 1024 * 1024  # bytes on the wire beside the body: headers, chunk sizes, what is read ahead
 _DRAIN_TIME: Final = 0.05  # seconds that reading an unwanted body to its end may take
@@ -188,7 +190,7 @@ class Fetcher:
         request = requests.PreparedRequest()
         request.method, request.url, request.headers = "GET", url, headers
         try:
-            return self._adapter.send(request, stream=True, timeout=self._timeout)
+            return self._adapter.send(request, stream=True, timeout=_UNLIMITED)
         except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
             raise _mapped(error) from error
 
@@ -206,7 +208,7 @@ class Fetcher:
         chunks: list[bytes] = []
         size = 0
         try:
-            while chunk := reply.raw.read(_CHUNK, decode_content=True):
+            for chunk in _pieces(reply.raw, is_coded=coding != {""}):
                 if not chunks and not any_type and (kind := _sniffed(kind, chunk[:_SNIFF])) == "other":
                     return b"", kind, False
                 chunks.append(chunk)
@@ -250,6 +252,16 @@ class Fetcher:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _pieces(raw: Any, *, is_coded: bool) -> Iterator[bytes]:
+    """The decoded body. One whose length is known is not asked for more than that: to be told that there is nothing
+    costs as much as a small page.
+    """
+    while piece := raw.read(_CHUNK if is_coded else min(_CHUNK, raw.length_remaining or _CHUNK), decode_content=True):
+        yield piece
+        if raw.length_remaining == 0 and not is_coded:
+            return
 
 
 def _is_whole(raw: Any) -> bool:

@@ -1,20 +1,29 @@
 """Replies that are framed as HTTP/1.1 demands, and are refused where they are not.
 
 http.client reads on where a header makes no sense, and takes what comes for the body. A page is the whole of what its
-server meant to send, or it is none. Nor does it know of HTTP alone: it reads headers as those of a mail, which costs as
-much as a third of its work on a small reply.
+server meant to send, or it is none. Nor does it know of HTTP alone: it reads headers as those of a mail, line by line,
+which costs more than all the rest of its work on a small reply.
 """
 
 import re
-from http.client import HTTPException, HTTPMessage, HTTPResponse, IncompleteRead, LineTooLong, UnknownProtocol
+from collections.abc import Iterable
+from http.client import HTTPException, HTTPResponse, IncompleteRead, LineTooLong, UnknownProtocol
 from itertools import count
 from typing import Any, BinaryIO, Final
+
+from urllib3 import HTTPHeaderDict
 
 _LONGEST_LENGTH: Final = 19  # digits of 2^63
 _LONGEST_LINE: Final = 65_536  # bytes
 _MOST_HEADERS: Final = 100
 _MOST_INTERIM: Final = 100  # replies before the reply
 _NAME: Final = re.compile("[!-9;-~]*")
+# A head as nearly all are, whole in the first bytes that come; and one header of it. What is not like this is read line
+# by line, to be refused or understood.
+_USUAL_HEAD: Final = re.compile(
+    rb"HTTP/1\.1 ([2-9]\d\d) ([^\r\n]*+)\r\n((?:[!-9;-~]++:[^\r\n]*+\r\n){0,%d}+)\r\n" % _MOST_HEADERS
+)
+_USUAL_FIELD: Final = re.compile(r"([^:]++):[ \t]*+([^\r]*+)\r\n")
 _END: Final = (b"\r\n", b"\n")
 _BLANK: Final = " \t"
 _NO_BODY: Final = (204, 304)
@@ -24,23 +33,25 @@ class BadFraming(HTTPException):
     """A reply whose end, or whose headers, nobody can know."""
 
 
-class Headers(HTTPMessage):
+class Headers(HTTPHeaderDict):
     """The headers of a reply, in the order in which they came."""
 
-    def __init__(self) -> None:
+    def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
         super().__init__()
-        self._first: dict[str, str] = {}
+        self._joined: dict[str, str] = {}
+        joined, add = self._joined, super().add
+        for name, value in fields:
+            add(name, value)
+            key = name.lower()
+            joined[key] = f"{joined[key]}, {value}" if key in joined else value
 
-    def set_raw(self, name: str, value: str) -> None:
-        super().set_raw(name, value)
-        self._first.setdefault(name.lower(), value)
+    def __setitem__(self, name: str, value: str) -> None:
+        super().__setitem__(name, value)
+        self._joined[name.lower()] = value
 
-    def get(self, name: str, failobj: Any = None) -> Any:
-        """The first of that name, in whichever case."""
-        return self._first.get(name.lower(), failobj)
-
-    def get_payload(self, *_: Any, **__: Any) -> None:
-        """Nothing, unlike in a mail: urllib3 asks for what could not be read of the headers."""
+    def get(self, name: str, default: Any = None) -> Any:
+        """The values of that name, in whichever case, with commas between."""
+        return self._joined.get(name.lower(), default)
 
 
 class FramedResponse(HTTPResponse):
@@ -49,8 +60,7 @@ class FramedResponse(HTTPResponse):
     def begin(self) -> None:
         """Reads status line and headers. Raises HTTPException."""
         for _ in range(_MOST_INTERIM):
-            version, status, reason = self._read_status()  # type: ignore[attr-defined]
-            headers = _read(self.fp)
+            version, status, reason, headers = self._usual_head() or self._head()
             if not 100 <= status < 200 or status == 101:
                 break
             # Early hints and the like come before the reply itself (RFC 9110 §15.2).
@@ -63,10 +73,9 @@ class FramedResponse(HTTPResponse):
         self.version = 10 if version in ("HTTP/1.0", "HTTP/0.9") else 11
         self.code = self.status = status
         self.reason = reason.strip()
-        self.headers = self.msg = headers
+        self.headers = self.msg = headers  # type: ignore[assignment]
         self.will_close = self._check_close()  # type: ignore[attr-defined]
-        codings = headers.get_all("transfer-encoding", ["identity"])
-        coding = ", ".join(codings).lower()
+        coding = headers.get("transfer-encoding", "identity").lower()
         self.chunked = coding == "chunked"
         self.chunk_left = None
         self.length = None
@@ -81,10 +90,24 @@ class FramedResponse(HTTPResponse):
         if is_odd or (not self.chunked and self.length is None):
             self.will_close = True
 
+    def _usual_head(self) -> tuple[str, int, str, Headers] | None:
+        """Version, status, reason and headers, with one look at what has come; None if they are to be read by line."""
+        head = _USUAL_HEAD.match(self.fp.peek(1))
+        if head is None:
+            return None
+        self.fp.read(head.end())
+        fields = _USUAL_FIELD.findall(head[3].decode("latin-1"))
+        headers = Headers((name, value.rstrip(_BLANK)) for name, value in fields)
+        return "HTTP/1.1", int(head[1]), head[2].decode("latin-1"), headers
+
+    def _head(self) -> tuple[str, int, str, Headers]:
+        """The same, line by line. Raises HTTPException."""
+        version, status, reason = self._read_status()  # type: ignore[attr-defined]
+        return version, status, reason, _read(self.fp)
+
 
 def _read(file: BinaryIO) -> Headers:
     """The headers up to the empty line. Raises HTTPException."""
-    headers = Headers()
     fields: list[tuple[str, str]] = []
     for number in count(1):
         if (line := file.readline(_LONGEST_LINE + 1)) in _END:
@@ -106,18 +129,16 @@ def _read(file: BinaryIO) -> Headers:
         if not colon or not _NAME.fullmatch(name):
             raise BadFraming("a header line without a colon")  # nobody knows what it is, nor what comes after it
         fields.append((name, value.strip(_BLANK)))
-    for field in fields:
-        if field[0]:
-            headers.set_raw(*field)
-    return headers
+    return Headers(field for field in fields if field[0])
 
 
 def _length(headers: Headers) -> int | None:
     """The length of the body in bytes; None where it ends with the connection."""
-    if headers.get("content-length") is None:
+    told = headers.get("content-length")
+    if told is None:
         return None
     # The same length may stand there several times (RFC 9112 §6.3).
-    lengths = {part.strip(_BLANK) for line in headers.get_all("content-length", ()) for part in line.split(",")}
+    lengths = {part.strip(_BLANK) for part in told.split(",")}
     if len(lengths) > 1 or not all(map(_is_length, lengths)):
         raise BadFraming(f"Content-Length {', '.join(sorted(lengths))[:80]!r} is no length")
     return int(lengths.pop())

@@ -53,8 +53,6 @@ class Line:
         self.connected = False
         """Whether the present request had to connect, rather than use a kept connection."""
         self._cut = False
-        self.target = ""
-        """What the present request asks for."""
         self.bytes_left = 0
         """What the server may still send for the present request, on the wire."""
         self._in_use: socket.socket | None = None

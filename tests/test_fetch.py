@@ -510,8 +510,8 @@ class Sent:
     def __init__(self, head: bytes) -> None:
         self._head = head
 
-    def makefile(self, _: str) -> io.BytesIO:
-        return io.BytesIO(self._head)
+    def makefile(self, _: str) -> io.BufferedReader:
+        return io.BufferedReader(io.BytesIO(self._head))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ HOMES = {
     "click": {"cli", "commands", "searching", "shell"},
     "publicsuffixlist": {"urls"},
     "requests": {"adapter", "fetch"},
-    "urllib3": {"adapter", "fetch"},
+    "urllib3": {"adapter", "fetch", "framing"},
     "certifi": {"transport"},
     "selectolax": {"page", "sections", "tree"},
     "sqlite_utils": {"store.schema"},

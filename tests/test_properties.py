@@ -1,5 +1,6 @@
 """Whatever comes from the network or from a person: nothing raises, what comes out holds, and nothing is slow."""
 
+import io
 import json
 import re
 import resource
@@ -8,6 +9,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from http.client import HTTPException
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from crawler import Config, UsageError, crawl, search
 from crawler.charset import decode, encoding_of
 from crawler.console import printable
 from crawler.filters import where
+from crawler.framing import FramedResponse
 from crawler.page import MAX_LINKS, parse
 from crawler.query import MAX_TERMS, Term, parse_filter, parse_query
 from crawler.robots import MAX_DELAY, Rules
@@ -32,6 +35,27 @@ steady = settings(derandomize=True, deadline=None, database=None, max_examples=1
 
 URL = "http://example.org/folder/page?x"
 any_text = st.text(st.characters(exclude_categories=()), max_size=60)  # lone surrogates too
+
+
+class Sent:
+    """What a server sent, as http.client asks a socket for it: as a whole, or a byte at a time."""
+
+    def __init__(self, data: bytes, ahead: int) -> None:
+        self._data, self._ahead = data, ahead
+
+    def makefile(self, _: str) -> io.BufferedReader:
+        return io.BufferedReader(io.BytesIO(self._data), self._ahead)  # type: ignore[arg-type]
+
+
+def head_of(data: bytes, ahead: int) -> tuple[object, ...]:
+    """What a reply's head comes to, or why it is refused, and what is left after it."""
+    reply = FramedResponse(Sent(data, ahead))  # type: ignore[arg-type]
+    try:
+        reply.begin()
+    except HTTPException as error:
+        return type(error), str(error)
+    told = (reply.status, reply.version, reply.reason, reply.will_close, reply.length, reply.chunked)
+    return *told, reply.headers.items(), reply.fp.read()
 
 
 def pieces(*parts: str) -> st.SearchStrategy[str]:
@@ -55,6 +79,44 @@ documents = st.binary(max_size=200) | markup.map(lambda text: text.encode("utf-8
 content_types = st.sampled_from(
     ["text/html", "text/plain", "", "text/html; charset=utf-16", "text/plain; charset=\ud800"]
 )
+heads = st.lists(
+    st.sampled_from(
+        [
+            "HTTP/1.1 200 OK",
+            "HTTP/1.1 304 Not Modified",
+            "HTTP/1.0 200 OK",
+            "HTTP/1.1 100 Continue",
+            "HTTP/2 200",
+            "HTTP/1.1 200",
+            "HTTP/1.1  404  x ",
+            "\r\n",
+            "\r\n",
+            "\r\n",
+            "\r\n\r\n",
+            "\n",
+            "\r",
+            "Content-Length: 4",
+            "Content-Length:4, 4",
+            "content-length: x",
+            "Transfer-Encoding: chunked",
+            "Connection: close",
+            "A: 1",
+            "a:2\t ",
+            "X : 1",
+            ": empty",
+            " more",
+            "\xe9: \xe9",
+            "no colon",
+            "Set-Cookie: a=b",
+            ":",
+            "\0",
+            "\x85",
+            "\x1c",
+        ]
+    ),
+    max_size=14,
+).map("".join)
+usual_heads = st.lists(st.tuples(st.sampled_from(["A", "a", "Content-Length", "Connection"]), st.text(max_size=6)))
 robots = pieces(
     "User-agent: *\n", "User-agent: crawler\n", "User-agent: craw\n", "Disallow: /", "Allow: /", "Crawl-delay: ",
     "Sitemap: ", "9e99", "-1", "\n", "\r", ":", "#", "*", "$", "%", "%2F", "/a", "nan", "\ufeff", "<html>", "\0",
@@ -252,3 +314,10 @@ if __name__ == "__main__":  # in a process of its own, of at most a minute of CP
     for name, call in long_inputs(1_000_000).items():
         call()
         print(name, flush=True)
+
+
+@steady
+@given(heads | usual_heads.map(lambda some: "HTTP/1.1 200 OK\r\n" + "".join(f"{k}: {v}\r\n" for k, v in some) + "\r\n"))
+def test_a_head_is_the_same_whether_it_comes_at_once_or_by_bytes(head: str) -> None:
+    data = head.encode("latin-1", "replace") + b"body"
+    assert head_of(data, 8192) == head_of(data, 1)
