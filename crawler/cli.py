@@ -69,6 +69,11 @@ Interrupted or killed, the same command goes on where it was.""",
 )
 @click.option("--indexers", type=int, metavar="N", help="Indexer threads.  [default: 1]")
 @click.option(
+    "--readers",
+    metavar="N|auto",
+    help="Processes that parse once threads cannot keep up; 0 for none.  [default: auto: one a core]",
+)
+@click.option(
     "--delay",
     metavar="SECONDS|auto",
     help="Between two requests to a host.  [default: auto: 1; on this machine 0]",

@@ -40,6 +40,7 @@ class Config:
     threads: int = 4
     per_host: int | Auto = "auto"
     indexers: int = 1
+    readers: int | Auto = "auto"
     delay: float | Auto = "auto"
     timeout: float = 60.0
     max_size: int = 10 * 1024 * 1024
@@ -133,6 +134,7 @@ _RANGES: Final[Mapping[str, tuple[float, float]]] = {
     "threads": (1, MAX_THREADS),
     "per_host": (1, MAX_THREADS),
     "indexers": (1, 64),
+    "readers": (0, 64),
     "delay": (0, 86_400),
     "timeout": (0.1, 86_400),
     "max_size": (1, 2**31 - 1),

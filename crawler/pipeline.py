@@ -6,9 +6,7 @@ Frontier ──────► fetcher threads ──────► queue.Queue
    └────────────────── URLs that the transaction found ───────────┘
 """
 
-import os
 import queue
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -23,6 +21,7 @@ from crawler.errors import CrawlerError, UsageError
 from crawler.frontier import HOST_SHARE, Frontier
 from crawler.pace import Pace
 from crawler.probe import Probes
+from crawler.readers import MOST_READERS, Readers, cores, has_gil
 from crawler.report import Progress, Report, Tally
 from crawler.stages import Account, Stage, bound, total
 from crawler.store import HostPace, Outcome, Revisit, RobotsReply, Store, open_store
@@ -187,7 +186,7 @@ def crawl(
         seconds = time.monotonic() - started
         report = Report.of(ring.tally.progress(), after, seconds, resumed=resumed, interrupted=stop.count > 0)
         stages = total(ring.accounts)
-        report = replace(report, stages=stages, bound=bound(stages, seconds, _computing()))
+        report = replace(report, stages=stages, bound=bound(stages, seconds, 1 if has_gil() else cores()))
         if not report.interrupted:
             report = _finish(ring, stop, report)
             after = store.totals(config.seeds)  # pages that were not reached again are gone now
@@ -214,8 +213,10 @@ def _turn(
     config = ring.config
     scope = Scope(config.scope, config.seeds, config.include, config.exclude)
     probes = Probes()
+    readers = Readers(_readers(config))
     visitors = [
-        Visitor(config, scope, access, ring.traps, probes, ring.account("parse")) for _ in range(config.threads)
+        Visitor(config, scope, access, ring.traps, probes, readers, ring.account("parse"))
+        for _ in range(config.threads)
     ]
     fetchers = [_thread("fetch", n, fetch_loop, ring, one.account, one) for n, one in enumerate(visitors, 1)]
     indexers = [_thread("index", n, index_loop, ring, ring.account("get")) for n in range(1, config.indexers + 1)]
@@ -265,6 +266,7 @@ def _turn(
         _join([thread for thread in running if thread in indexers], stop, tick)
         for visitor in visitors:
             visitor.close()
+        readers.close()
     if ring.error is not None:
         raise ring.error
 
@@ -359,14 +361,12 @@ def _rules(config: Config) -> dict[str, Any]:
     } | {name: not value for name, value in unusual.items()}
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _computing() -> int:
-    """How many threads can compute Python at once: one, where there is a GIL (PEP 703)."""
-    has_gil: Callable[[], bool] = getattr(sys, "_is_gil_enabled", lambda: True)  # from 3.13 on
-    return 1 if has_gil() else _cores()
+def _readers(config: Config) -> int:
+    """How many processes may read for the fetchers: by default one a core, where threads cannot use more than one."""
+    if config.readers != "auto":
+        return config.readers
+    some = min(config.threads, cores(), MOST_READERS)
+    return some if some > 1 and has_gil() else 0
 
 
 def pace_of(config: Config, known: Mapping[str, HostPace] | None = None) -> Callable[[str], Pace]:
@@ -377,7 +377,7 @@ def pace_of(config: Config, known: Mapping[str, HostPace] | None = None) -> Call
 
     def pace(name: str) -> Pace:
         own = is_loopback(hostname(f"http://{name}/"))
-        slots = (_cores() if own else 1) if config.per_host == "auto" else config.per_host
+        slots = (cores() if own else 1) if config.per_host == "auto" else config.per_host
         delay = (0.0 if own else DEFAULT_DELAY) if config.delay == "auto" else config.delay
         slow = known.get(name) if known else None
         made = Pace(slots, delay, config.delay == "auto" and not own, OWN_CARE if own else 1.0)

@@ -135,7 +135,7 @@ def prepare(flags: dict[str, Any]) -> tuple[Console, "Config"]:
         "drop_tracking", "durable", "fresh", "limit",
     )  # fmt: skip
     given = {name: flags[name] for name in names if flags.get(name) not in (None, ())}
-    for name, number in (("per_host", int), ("delay", float)):
+    for name, number in (("per_host", int), ("readers", int), ("delay", float)):
         if flags.get(name) is not None:
             given[name] = _number_or_auto(name, flags[name], number)
     if flags.get("headers"):

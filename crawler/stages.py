@@ -64,6 +64,11 @@ class Account:
         self._turn()
         self._within.pop()
 
+    def add(self, cpu_seconds: float) -> None:
+        """What another process computed for this thread, in the present stage."""
+        if self._within:
+            self._spent[self._within[-1]][1] += cpu_seconds
+
     def _turn(self) -> None:
         wall, cpu = time.monotonic(), time.thread_time()
         if self._within:

@@ -13,14 +13,15 @@ from crawler.access import Access
 from crawler.config import Config
 from crawler.directives import directives, unwanted, wishes
 from crawler.fetch import Response
-from crawler.fingerprint import digest, sketch
 from crawler.frontier import Task
-from crawler.languages import code, guess
+from crawler.languages import code
 from crawler.outlinks import MAX_REDIRECT_CHAIN, PAGE_REDIRECT, Outlinks
 from crawler.pace import Answer
 from crawler.page import Page, ParseError, parse
 from crawler.permit import Asked, answer_to, ask
 from crawler.probe import Probes, is_alike
+from crawler.readers import Readers
+from crawler.reading import Document
 from crawler.robots import MAX_REDIRECTS
 from crawler.sitemap import Sitemap, parse_sitemap
 from crawler.stages import Account
@@ -47,12 +48,14 @@ class Visitor:
         access: Access,
         traps: Traps | None = None,
         probes: Probes | None = None,
+        readers: Readers | None = None,
         account: Account | None = None,
     ) -> None:
-        """`traps` and `probes` are what all visitors of a crawl share; `account` is that of the thread."""
+        """`traps`, `probes` and `readers` are what all visitors of a crawl share; `account` is that of the thread."""
         self._config = config
         self._traps = traps or Traps()
         self._probes = probes or Probes()
+        self._readers = readers or Readers()
         self._stopped = threading.Event()
         self._outlinks = Outlinks(config, scope)
         # Where a sitemap may be, though nobody said so.
@@ -195,7 +198,10 @@ class Visitor:
         content_type = reply.content_type if reply.kind == "text" else reply.content_type or "text/html"
         if reply.kind == "html" and content_type.startswith("text/plain"):
             content_type = "text/html"
-        page = parse(reply.body, url, content_type, agent=self._config.product)
+        lang = code(reply.headers.get("Content-Language", ""))
+        picked = self._config.fields_of(url) if reply.kind == "html" else None
+        document = Document(url, content_type, self._config.product, reply.body, lang, picked)
+        page, body_hash, text_hash, sketch, values = self._readers.read(document, self.account)
         asked = page.robots | self._asked(reply)
         follow = "nofollow" not in asked
         if page.refresh and page.refresh != url and follow:  # nobody sees the page itself
@@ -209,25 +215,21 @@ class Visitor:
             return _outcome(task, "skipped", "noindex", "" if refused == "noindex" else refused, reply, edges=edges)
         if not page.sections:
             return _outcome(task, "skipped", "empty", "no text", reply, edges=edges)
-        text = page.text
-        text_hash = digest(text.encode())
         if self._config.traps:
+            text = page.text
             if self._is_soft_404(task, page, text, text_hash):
                 return _outcome(task, "skipped", "soft-404", reply=reply)
             self._traps.look(page, text)
         usage = "; ".join(filter(None, (wishes((), reply.headers), page.usage)))
-        lang = page.lang or code(reply.headers.get("Content-Language", "")) or guess(text)
-        page = page._replace(robots=asked, usage=usage, lang=lang)
-        picked = self._config.fields_of(url)
-        values = fields.extract(reply.body, page.encoding, picked) if picked and reply.kind == "html" else None
+        page = page._replace(robots=asked, usage=usage)
         reason = "cut-at-max-size" if reply.truncated else "cut-by-parser" if page.cut else ""
         outcome = _outcome(task, "done", reason, reply=reply, edges=edges, page=page, values=values)
         return replace(
             outcome,
             detail=f"{page.broken_canonical!r} is no canonical URL" if page.broken_canonical else "",
-            body_hash=digest(reply.body),
+            body_hash=body_hash,
             text_hash=text_hash,
-            sketch=sketch(text),
+            sketch=sketch,
         )
 
     def _is_soft_404(self, task: Task, page: Page, text: str, text_hash: str) -> bool:

@@ -1,0 +1,189 @@
+"""Where documents are read: in the thread that fetched them, or in processes beside this one.
+
+To read is most of the work of a crawl, and Python lets one thread at a time do it (the GIL). So once fetchers are seen
+to get in each other's way, long documents go to readers: processes that read what they are sent, one document after the
+other, on whichever core is free. A short one is read sooner than it is sent. And what a document does to the parser, it
+does to that process: the crawl lives on.
+"""
+
+import json
+import os
+import queue
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+import msgspec
+
+from crawler.page import ParseError
+from crawler.reading import Document, Reading, read
+from crawler.stages import Account
+
+SHORT: Final = 8 * 1024  # bytes of a document that is read where it is
+WINDOW: Final = 16  # documents, of which half met another one that was being read: then readers are worth it
+MOST_READERS: Final = 8  # by default; more would wait for the threads that feed them
+_TRIES: Final = 2  # in readers that end over it; the first one may have been ended by somebody
+_PATIENCE: Final = 120.0  # seconds for a document; one that was made to be slow is cut far sooner
+_PIECE: Final = 256 * 1024  # bytes received at a time
+_LENGTH: Final = struct.Struct("<I")  # before each message
+_REPLY: Final = struct.Struct("<cd")  # what came of it, and the seconds of CPU that it took
+_READ, _REFUSED, _FAILED = b"r", b"p", b"f"
+# Not from the folder that the user is in (-P), but from where this process has it.
+_PROGRAM: Final = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from crawler.readers import serve; serve()"
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def has_gil() -> bool:
+    """Whether one thread at a time computes Python (PEP 703)."""
+    enabled: Callable[[], bool] = getattr(sys, "_is_gil_enabled", lambda: True)  # from 3.13 on
+    return enabled()
+
+
+class Readers:
+    """Reads what fetchers bring, in at most so many processes; each is started when it is needed first."""
+
+    def __init__(self, most: int = 0) -> None:
+        self._free: queue.LifoQueue[_Reader] = queue.LifoQueue()
+        self._all = [_Reader() for _ in range(most)]
+        for reader in self._all:
+            self._free.put(reader)
+        self._lock = threading.Lock()
+        self._are_needed = False
+        self._here = self._begun = self._met = 0
+
+    def read(self, document: Document, account: Account | None = None) -> Reading:
+        """Raises ParseError when the document cannot be read. The account of the thread gets the CPU used elsewhere."""
+        if self._are_needed and (len(document.body) >= SHORT or document.picked):
+            return self._elsewhere(document, account or Account())
+        with self._counted():
+            return read(document)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Watches how often threads read at once: each of them takes longer by the time of the others, then."""
+        with self._lock:
+            self._met += self._here > 0
+            self._here += 1
+            self._begun += 1
+            if self._begun == WINDOW:
+                self._are_needed = bool(self._all) and self._met >= WINDOW // 2
+                self._begun = self._met = 0
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._here -= 1
+
+    def _elsewhere(self, document: Document, account: Account) -> Reading:
+        for _ in range(_TRIES):
+            reader = self._free.get()
+            try:
+                try:
+                    reader.start()
+                except OSError:  # this machine has no more to give
+                    self._are_needed = False
+                    return read(document)
+                return reader.read(document, account)
+            except (EOFError, OSError):
+                reader.end()
+            finally:
+                self._free.put(reader)
+        raise ParseError(f"{document.url}: not parsed: it ends the process that reads it")
+
+    def close(self) -> None:
+        """Ends the processes. Nobody reads any more."""
+        for reader in self._all:
+            reader.end()
+
+
+class _Reader:
+    """A process that reads. Used by one thread at a time."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._line: socket.socket
+
+    def start(self) -> None:
+        """Does nothing when it runs. Raises OSError."""
+        if self._process is not None:
+            return
+        if not sys.executable:
+            raise FileNotFoundError("Python does not know its own interpreter")
+        line, theirs = socket.socketpair()
+        with theirs:
+            try:
+                self._process = subprocess.Popen(  # noqa: S603 - our own
+                    [sys.executable, "-P", "-c", _PROGRAM, json.dumps(sys.path)],
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,  # Ctrl-C is for the crawl, which ends its readers itself
+                )
+            except BaseException:
+                line.close()
+                raise
+        line.settimeout(_PATIENCE)
+        self._line = line
+
+    def read(self, document: Document, account: Account) -> Reading:
+        """Raises what `reading.read` raises, or EOFError or OSError when the process ends over it."""
+        _send(self._line, msgspec.msgpack.encode(document))
+        message = _receive(self._line)
+        came, cpu_seconds = _REPLY.unpack_from(message)
+        account.add(cpu_seconds)
+        reply = message[_REPLY.size :]
+        if came == _READ:
+            return msgspec.msgpack.decode(reply, type=Reading)
+        text = str(reply, "utf-8")
+        raise ParseError(text) if came == _REFUSED else RuntimeError(text)
+
+    def end(self) -> None:
+        if self._process is not None:
+            self._line.close()
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+def serve() -> None:
+    """What the process does until the other end of its standard input is closed: it reads."""
+    line = socket.socket(fileno=0)
+    with suppress(EOFError, OSError):
+        while True:
+            request = _receive(line)
+            began = time.process_time()
+            try:
+                came, reply = _READ, msgspec.msgpack.encode(read(msgspec.msgpack.decode(request, type=Document)))
+            except ParseError as error:
+                came, reply = _REFUSED, str(error).encode("utf-8", "replace")
+            except Exception as error:  # noqa: BLE001 - told to who asked
+                came, reply = _FAILED, repr(error).encode("utf-8", "replace")
+            _send(line, _REPLY.pack(came, time.process_time() - began) + reply)
+
+
+def _send(line: socket.socket, message: bytes) -> None:
+    line.sendall(_LENGTH.pack(len(message)) + message)
+
+
+def _receive(line: socket.socket) -> memoryview:
+    """The next message. Raises EOFError when there is no other end any more."""
+    parts: list[bytes] = []
+    left = _LENGTH.size
+    while left > 0:
+        part = line.recv(_PIECE)
+        if not part:
+            raise EOFError
+        if not parts:
+            left += _LENGTH.unpack_from(part)[0]
+        parts.append(part)
+        left -= len(part)
+    return memoryview(parts[0] if len(parts) == 1 else b"".join(parts))[_LENGTH.size :]
