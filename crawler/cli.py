@@ -1,6 +1,5 @@
 """The command line: each command parses its flags, calls the library, prints."""
 
-import gc
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -115,13 +114,14 @@ def crawl_command(**flags: Any) -> int:
         console.result(as_json(plan) if flags["as_json"] else views.plan(plan))
         return 0 if any(seed["allowed"] for seed in plan["seeds"]) else SeedError.exit_code
     from crawler.pipeline import crawl
+    from crawler.readers import quiet_collector
 
     if _asks_strangers(config) and not config.names_contact:
         console.say(
             "warning: who runs the site cannot reach you: name a contact, "
             f"--user-agent '{printable(config.user_agent)} (+https://you.example/crawler)'"
         )
-    _quiet_collector()
+    quiet_collector()
     with counted_interrupts() as interrupts:
         report = crawl(config, on_progress=console.progress, interrupts=interrupts.count)
     from crawler.summaries import bounds, profile, summary
@@ -164,11 +164,12 @@ Asks servers to send only what has changed. Seeds, depth and scope are those of 
 @common
 def update_command(**flags: Any) -> int:
     """Crawl again what is due. A page that changed is due sooner the next time, one that did not later."""
+    from crawler.readers import quiet_collector
     from crawler.revisit import update
 
     before = _ago(flags["older_than"])
     console, config = prepare(flags)
-    _quiet_collector()
+    quiet_collector()
     with counted_interrupts() as interrupts:
         report = update(config, before=before, on_progress=console.progress, interrupts=interrupts.count)
     from crawler.summaries import bounds, updated
@@ -221,14 +222,6 @@ def _ago(age: str | None) -> str | None:
             f"--older-than is {age!r}, which is no age", "give a number and a unit: 30m, 12h, 7d"
         ) from None
     return then.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _quiet_collector() -> None:
-    """What was imported stays: the collector need not look through it again and again. And pages are many short-lived
-    objects without cycles: looking for cycles after every 700 of them takes a twentieth of the crawl.
-    """
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
 
 
 for _command in (*searching.COMMANDS, *commands.COMMANDS):
