@@ -49,6 +49,7 @@ class Ring:
     frontier: Frontier
     store: Store
     traps: Traps
+    readers: Readers
     queue: _Queue = field(default_factory=lambda: queue.Queue(QUEUE_BOUND))
     tally: Tally = field(default_factory=Tally)
     writing: threading.Lock = field(default_factory=threading.Lock)
@@ -177,7 +178,7 @@ def crawl(
         access.trust(before.named)
         pace = pace_of(config, store.hosts.paces())
         frontier = Frontier(pace, waiting=before.queued, max_pages=config.max_pages, retries=config.retries)
-        ring = Ring(config, frontier, store, Traps(before.traps if config.traps else ()))
+        ring = Ring(config, frontier, store, Traps(before.traps if config.traps else ()), Readers(_readers(config)))
         stop = _Stop(interrupts)
         started = time.monotonic()
         if before.queued:
@@ -186,7 +187,7 @@ def crawl(
         seconds = time.monotonic() - started
         report = Report.of(ring.tally.progress(), after, seconds, resumed=resumed, interrupted=stop.count > 0)
         stages = total(ring.accounts)
-        report = replace(report, stages=stages, bound=bound(stages, seconds, 1 if has_gil() else cores()))
+        report = replace(report, stages=stages, bound=bound(stages, seconds, ring.readers.computing))
         if not report.interrupted:
             report = _finish(ring, stop, report)
             after = store.totals(config.seeds)  # pages that were not reached again are gone now
@@ -213,9 +214,8 @@ def _turn(
     config = ring.config
     scope = Scope(config.scope, config.seeds, config.include, config.exclude)
     probes = Probes()
-    readers = Readers(_readers(config))
     visitors = [
-        Visitor(config, scope, access, ring.traps, probes, readers, ring.account("parse"))
+        Visitor(config, scope, access, ring.traps, probes, ring.readers, ring.account("parse"))
         for _ in range(config.threads)
     ]
     fetchers = [_thread("fetch", n, fetch_loop, ring, one.account, one) for n, one in enumerate(visitors, 1)]
@@ -266,7 +266,7 @@ def _turn(
         _join([thread for thread in running if thread in indexers], stop, tick)
         for visitor in visitors:
             visitor.close()
-        readers.close()
+        ring.readers.close()
     if ring.error is not None:
         raise ring.error
 

@@ -35,6 +35,7 @@ _PIECE: Final = 256 * 1024  # bytes received at a time
 _LENGTH: Final = struct.Struct("<I")  # before each message
 _REPLY: Final = struct.Struct("<cd")  # what came of it, and the seconds of CPU that it took
 _READ, _REFUSED, _FAILED = b"r", b"p", b"f"
+_HERE: Final = b"here"  # what a reader says first
 # Not from the folder that the user is in (-P), but from where this process has it.
 _PROGRAM: Final = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from crawler.readers import serve; serve()"
 
@@ -66,8 +67,14 @@ class Readers:
         for reader in self._all:
             self._free.put(reader)
         self._lock = threading.Lock()
+        self._may_start = most > 0
         self._are_needed = False
         self._here = self._begun = self._met = 0
+
+    @property
+    def computing(self) -> int:
+        """How many cores can compute at once: one, where there is a GIL and no process beside."""
+        return 1 if has_gil() and not self._are_needed else cores()
 
     def read(self, document: Document, account: Account | None = None) -> Reading:
         """Raises ParseError when the document cannot be read. The account of the thread gets the CPU used elsewhere."""
@@ -85,7 +92,7 @@ class Readers:
             self._here += 1
             self._begun += 1
             if self._begun == WINDOW:
-                self._are_needed = bool(self._all) and self._met >= WINDOW // 2
+                self._are_needed = self._may_start and self._met >= WINDOW // 2
                 self._begun = self._met = 0
         try:
             yield
@@ -99,8 +106,8 @@ class Readers:
             try:
                 try:
                     reader.start()
-                except OSError:  # this machine has no more to give
-                    self._are_needed = False
+                except OSError:  # this machine has no more to give, or the interpreter is none that can be started
+                    self._may_start = self._are_needed = False
                     return read(document)
                 return reader.read(document, account)
             except (EOFError, OSError):
@@ -126,8 +133,8 @@ class _Reader:
         """Does nothing when it runs. Raises OSError."""
         if self._process is not None:
             return
-        if not sys.executable:
-            raise FileNotFoundError("Python does not know its own interpreter")
+        if not sys.executable or getattr(sys, "frozen", False):
+            raise FileNotFoundError("there is no interpreter to start")
         line, theirs = socket.socketpair()
         with theirs:
             try:
@@ -143,6 +150,13 @@ class _Reader:
                 raise
         line.settimeout(_PATIENCE)
         self._line = line
+        try:
+            is_one = _receive(line) == _HERE
+        except (EOFError, OSError):
+            is_one = False
+        if not is_one:
+            self.end()
+            raise OSError("the process that was started does not read")
 
     def read(self, document: Document, account: Account) -> Reading:
         """Raises what `reading.read` raises, or EOFError or OSError when the process ends over it."""
@@ -169,6 +183,7 @@ def serve() -> None:
     quiet_collector()
     line = socket.socket(fileno=0)
     with suppress(EOFError, OSError):
+        _send(line, _HERE)
         while True:
             request = _receive(line)
             began = time.process_time()

@@ -15,7 +15,7 @@ import pytest
 from crawler import Report, readers
 from crawler.fields import Selector
 from crawler.page import Link, ParseError
-from crawler.readers import SHORT, WINDOW, Readers
+from crawler.readers import SHORT, WINDOW, Readers, cores
 from crawler.reading import Document, Reading, read
 from crawler.sections import Section
 from crawler.stages import Account
@@ -157,6 +157,17 @@ def test_where_no_process_can_be_started_the_crawl_reads_itself(
     assert not children()
 
 
+@pytest.mark.parametrize("program", ["pass", "import os; os.kill(os.getpid(), 9)", "1/0"])
+def test_where_a_process_is_no_reader_the_crawl_reads_itself(
+    eager: Readers, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    """As in a program whose executable is no Python. It is not tried again."""
+    monkeypatch.setattr(readers, "_PROGRAM", program)
+    for _ in range(2 * WINDOW):
+        assert eager.read(document()) == read(document())
+    assert not eager._may_start
+
+
 def test_the_account_of_the_thread_has_the_cpu_of_the_reader(eager: Readers) -> None:
     account = Account("parse")
     one = document(body=b"<p>word <a href=x>link</a>" * 20_000)
@@ -173,6 +184,7 @@ def test_readers_are_started_when_threads_meet_and_not_before() -> None:
         for _ in range(3 * WINDOW):
             some.read(document())
         assert not children()
+        assert some.computing == 1
         together = threading.Barrier(2, timeout=30)
 
         def reads() -> None:
@@ -187,6 +199,7 @@ def test_readers_are_started_when_threads_meet_and_not_before() -> None:
         for thread in threads:
             thread.join()
         assert children()
+        assert some.computing == cores()
     finally:
         some.close()
     assert not children()
