@@ -92,7 +92,7 @@ class Readers:
             self._here += 1
             self._begun += 1
             if self._begun == WINDOW:
-                self._are_needed = self._may_start and self._met >= WINDOW // 2
+                self._are_needed |= self._may_start and self._met >= WINDOW // 2
                 self._begun = self._met = 0
         try:
             yield
@@ -151,7 +151,7 @@ class _Reader:
         line.settimeout(_PATIENCE)
         self._line = line
         try:
-            is_one = _receive(line) == _HERE
+            is_one = bytes(_receive(line)) == _HERE
         except (EOFError, OSError):
             is_one = False
         if not is_one:

@@ -107,7 +107,8 @@ def test_what_comes_with_a_document_goes_with_it(eager: Readers, content_type: s
 
 def test_what_is_short_is_read_here_unless_fields_are_picked(eager: Readers) -> None:
     short = document(body=b"<p>short")
-    assert eager.read(short) == read(short)
+    for _ in range(2 * WINDOW):
+        assert eager.read(short) == read(short)
     assert not children()
     picking = short._replace(picked={"p": Selector("p")})
     assert eager.read(picking).values == {"p": "short"}
