@@ -245,6 +245,12 @@ class Frontier:
             full = [host.name for host in hosts if len(host.queue) + len(host.again) > most]
             return list(self._held), full, room, self._host_share
 
+    def has_plenty(self, number: int) -> bool:
+        """Whether so many URLs wait in memory, and may be taken before any that was taken is settled."""
+        with self._changed:
+            left = math.inf if self._pages_left is None else self._pages_left
+            return min(len(self._held), left) - self._in_flight >= number
+
     def waits_for(self) -> tuple[str, float, str] | None:
         """The host that comes next while all rest, for how many seconds yet, and the trouble that it is in, if any.
 

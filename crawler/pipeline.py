@@ -35,6 +35,7 @@ DEFAULT_DELAY: Final = 1.0  # seconds between requests to a host that is not thi
 OWN_CARE: Final = 0.2  # how much less this very machine rests when it is in trouble
 _ROOM: Final = 4 * HOST_SHARE  # new URLs that a transaction hands back at most
 _USUAL: Final = {"traps": True, "sitemaps": True, "drop_tracking": False}
+_MOMENT: Final = 0.2  # seconds that a document waits for others to be stored with it
 _TICK: Final = 0.2  # seconds between two looks of the main thread at the clock, the keyboard and the progress
 
 Item = Outcome | RobotsReply | HostPace
@@ -107,23 +108,30 @@ def index_loop(ring: Ring, account: Account) -> None:
     ended = False
     while not ended:
         try:
-            batch, ended = _batch(ring.queue)
+            batch, ended = _batch(ring)
             if ring.error is None and batch:
                 _store(ring, account, batch)
         except BaseException as error:  # noqa: BLE001 - handed to the main thread, which raises it
             ring.fail(error)
 
 
-def _batch(items: _Queue) -> tuple[list[Item], bool]:
-    """What is in the queue, at least one item and at most BATCH; whether the end mark came. Blocks for the first."""
+def _batch(ring: Ring) -> tuple[list[Item], bool]:
+    """What is in the queue, at least one item and at most BATCH; whether the end mark came. Blocks for the first.
+
+    The more items, the less each of them costs to store. So more are waited for, a moment at most, while the fetchers
+    have enough to do without what these bring.
+    """
     batch: list[Item] = []
-    item = items.get()
+    item = ring.queue.get()
+    until = time.monotonic() + _MOMENT
     while item is not None:
         batch.append(item)
         if len(batch) == BATCH:
             return batch, False
         try:
-            item = items.get_nowait()
+            left = until - time.monotonic()
+            waits = ring.queue.empty() and left > 0 and ring.frontier.has_plenty(BATCH)
+            item = ring.queue.get(timeout=left) if waits else ring.queue.get_nowait()
         except queue.Empty:
             return batch, False
     return batch, True

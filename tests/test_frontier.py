@@ -561,3 +561,21 @@ def take_robots(made: Frontier) -> Task:
     assert task is not None
     assert task.is_robots
     return task
+
+
+def test_there_is_plenty_while_fetchers_can_do_without_what_is_under_way() -> None:
+    """Neither what was taken counts, nor what may not be taken before that is settled."""
+    made = frontier(urls("a.test", 4), slots=4)
+    assert made.has_plenty(4)
+    assert not made.has_plenty(5)
+    task = take(made)
+    assert made.has_plenty(3)
+    assert not made.has_plenty(4)
+    made.give_back(task, GOOD)
+    assert not made.has_plenty(4)  # it is not settled yet
+    made.settle([task.url.id], [], 0, 1)
+    assert made.has_plenty(3)
+    limited = frontier(urls("a.test", 4), slots=4, max_pages=2)
+    take(limited)
+    assert limited.has_plenty(1)
+    assert not limited.has_plenty(2)

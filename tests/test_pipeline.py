@@ -245,16 +245,16 @@ def test_a_page_that_breaks_the_parser_costs_that_page(
     site: Site, db: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An exception that nobody foresaw fails its URL, and the thread goes on."""
-    import crawler.visit
+    import crawler.reading
 
-    parse = crawler.visit.parse
+    parse = crawler.reading.parse
 
     def fragile(body: bytes, url: str, *args: Any, **kwargs: Any) -> Any:
         if url.endswith("/bad"):
             raise MemoryError("no room for this page")
         return parse(body, url, *args, **kwargs)
 
-    monkeypatch.setattr(crawler.visit, "parse", fragile)
+    monkeypatch.setattr(crawler.reading, "parse", fragile)
     site.page("/", links=["/bad", "/good"])
     site.page("/bad")
     site.page("/good")
@@ -646,11 +646,11 @@ def test_an_indexer_that_fails_between_two_batches_blocks_nobody(
     batch = crawler.pipeline._batch
     calls: list[int] = []
 
-    def failing(items: Any) -> Any:
+    def failing(ring: Any) -> Any:
         calls.append(1)
         if len(calls) == 2:
             raise MemoryError
-        return batch(items)
+        return batch(ring)
 
     monkeypatch.setattr(crawler.pipeline, "_batch", failing)
     with pytest.raises(MemoryError):
@@ -665,9 +665,9 @@ def test_the_queue_never_grows_beyond_its_bound(site: Site, run: Run, monkeypatc
     sizes: list[int] = []
     batch = crawler.pipeline._batch
 
-    def watched(items: Any) -> Any:
-        sizes.append(items.qsize())
-        return batch(items)
+    def watched(ring: Any) -> Any:
+        sizes.append(ring.queue.qsize())
+        return batch(ring)
 
     monkeypatch.setattr(crawler.pipeline, "_batch", watched)
     run(threads=8, per_host=8)

@@ -58,7 +58,7 @@ def readers_of(parent: int) -> list[int]:
 def is_reader(pid: int) -> bool:
     """Whether a process is there, and one of ours: its number may be another's by now."""
     with suppress(OSError):
-        return b"serve" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return b"readers" in Path(f"/proc/{pid}/cmdline").read_bytes()
     return False
 
 

@@ -64,7 +64,7 @@ def test_servers_are_asked_only_for_what_has_changed(
     run()
     before = rows(db, "SELECT source, target, text FROM links ORDER BY 1, 2")
     parsed: list[str] = []
-    monkeypatch.setattr("crawler.visit.parse", lambda body, url, *_, **__: parsed.append(url))
+    monkeypatch.setattr("crawler.reading.parse", lambda body, url, *_, **__: parsed.append(url))
     site.raw("/next", status=404)
     assert again() == found(gone=1, same=1)
     assert parsed == []
