@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import BinaryIO, Final
 
 import msgspec
 
@@ -31,7 +31,6 @@ WINDOW: Final = 16  # documents, of which half were long and met another one: th
 MOST_READERS: Final = 8  # by default; more would wait for the threads that feed them
 _TRIES: Final = 2  # in readers that end over it; the first one may have been ended by somebody
 _PATIENCE: Final = 120.0  # seconds for a document; one that was made to be slow is cut far sooner
-_PIECE: Final = 256 * 1024  # bytes received at a time
 _LENGTH: Final = struct.Struct("<I")  # before each message
 _REPLY: Final = struct.Struct("<cd")  # what came of it, and the seconds of CPU that it took
 _READ, _REFUSED, _FAILED = b"r", b"p", b"f"
@@ -68,7 +67,7 @@ class Readers:
             self._free.put(reader)
         self._lock = threading.Lock()
         self._may_start = most > 0
-        self._are_needed = False
+        self._are_needed = self._is_over = False
         self._here = self._begun = self._met = 0
 
     @property
@@ -102,6 +101,8 @@ class Readers:
 
     def _elsewhere(self, document: Document, account: Account) -> Reading:
         for _ in range(_TRIES):
+            if self._is_over:
+                break
             reader = self._free.get()
             try:
                 try:
@@ -116,6 +117,12 @@ class Readers:
                 self._free.put(reader)
         raise ParseError(f"{document.url}: not parsed: it ends the process that reads it")
 
+    def abort(self) -> None:
+        """Gives up what is being read elsewhere, from another thread, and whatever comes later: it is a ParseError."""
+        self._is_over = True
+        for reader in self._all:
+            reader.kill()
+
     def close(self) -> None:
         """Ends the processes. Nobody reads any more."""
         for reader in self._all:
@@ -128,6 +135,7 @@ class _Reader:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._line: socket.socket
+        self._stream: BinaryIO  # what comes over the line
 
     def start(self) -> None:
         """Does nothing when it runs. Raises OSError."""
@@ -149,9 +157,9 @@ class _Reader:
                 line.close()
                 raise
         line.settimeout(_PATIENCE)
-        self._line = line
+        self._line, self._stream = line, line.makefile("rb")
         try:
-            is_one = bytes(_receive(line)) == _HERE
+            is_one = _content(self._stream) == _HERE
         except (EOFError, OSError):
             is_one = False
         if not is_one:
@@ -160,11 +168,11 @@ class _Reader:
 
     def read(self, document: Document, account: Account) -> Reading:
         """Raises what `reading.read` raises, or EOFError or OSError when the process ends over it."""
-        _send(self._line, msgspec.msgpack.encode(document))
-        message = _receive(self._line)
-        came, cpu_seconds = _REPLY.unpack_from(message)
+        self._line.sendall(_message(msgspec.msgpack.encode(document)))
+        content = _content(self._stream)
+        came, cpu_seconds = _REPLY.unpack_from(content)
         account.add(cpu_seconds)
-        reply = message[_REPLY.size :]
+        reply = memoryview(content)[_REPLY.size :]
         if came == _READ:
             return msgspec.msgpack.decode(reply, type=Reading)
         text = str(reply, "utf-8")
@@ -172,20 +180,27 @@ class _Reader:
 
     def end(self) -> None:
         if self._process is not None:
+            self._stream.close()
             self._line.close()
-            self._process.kill()
+            self.kill()
             self._process.wait()
             self._process = None
+
+    def kill(self) -> None:
+        """From any thread; the one that uses it gets an EOFError."""
+        if (process := self._process) is not None:
+            process.kill()
 
 
 def serve() -> None:
     """What the process does until the other end of its standard input is closed: it reads."""
     quiet_collector()
     line = socket.socket(fileno=0)
+    stream = line.makefile("rb")
     with suppress(EOFError, OSError):
-        _send(line, _HERE)
+        line.sendall(_message(_HERE))
         while True:
-            request = _receive(line)
+            request = _content(stream)
             began = time.process_time()
             try:
                 came, reply = _READ, msgspec.msgpack.encode(read(msgspec.msgpack.decode(request, type=Document)))
@@ -193,23 +208,17 @@ def serve() -> None:
                 came, reply = _REFUSED, str(error).encode("utf-8", "replace")
             except Exception as error:  # noqa: BLE001 - told to who asked
                 came, reply = _FAILED, repr(error).encode("utf-8", "replace")
-            _send(line, _REPLY.pack(came, time.process_time() - began) + reply)
+            line.sendall(_message(_REPLY.pack(came, time.process_time() - began) + reply))
 
 
-def _send(line: socket.socket, message: bytes) -> None:
-    line.sendall(_LENGTH.pack(len(message)) + message)
+def _message(content: bytes) -> bytes:
+    return _LENGTH.pack(len(content)) + content
 
 
-def _receive(line: socket.socket) -> memoryview:
-    """The next message. Raises EOFError when there is no other end any more."""
-    parts: list[bytes] = []
-    left = _LENGTH.size
-    while left > 0:
-        part = line.recv(_PIECE)
-        if not part:
-            raise EOFError
-        if not parts:
-            left += _LENGTH.unpack_from(part)[0]
-        parts.append(part)
-        left -= len(part)
-    return memoryview(parts[0] if len(parts) == 1 else b"".join(parts))[_LENGTH.size :]
+def _content(stream: BinaryIO) -> bytes:
+    """Of the next message. Raises EOFError when there is no other end any more."""
+    head = stream.read(_LENGTH.size)
+    content = stream.read(*_LENGTH.unpack(head)) if len(head) == _LENGTH.size else b""
+    if len(head) < _LENGTH.size or len(content) < _LENGTH.unpack(head)[0]:
+        raise EOFError
+    return content

@@ -309,9 +309,10 @@ class Visitor:
         return _outcome(task, "skipped", "content-type", reply.content_type[:200], reply)
 
     def abort(self) -> None:
-        """Ends the request under way, from another thread: its reads fail at once."""
+        """Ends the request under way, from another thread: its reads fail at once. So does reading elsewhere."""
         self._stopped.set()
         self._fetcher.abort()
+        self._readers.abort()
 
     def close(self) -> None:
         self._fetcher.close()

@@ -142,6 +142,18 @@ def test_a_reader_that_does_not_answer_is_given_up(deadly: Readers, monkeypatch:
         deadly.read(document("endless"))
 
 
+def test_reading_is_given_up_from_another_thread(deadly: Readers) -> None:
+    """As by a second Ctrl-C: who waits for a reader waits no longer, and no reader is started any more."""
+    given_up = threading.Timer(1.0, deadly.abort)
+    given_up.start()
+    with pytest.raises(ParseError):
+        deadly.read(document("endless"))
+    given_up.join()
+    with pytest.raises(ParseError):
+        deadly.read(document())
+    assert not children()
+
+
 def test_an_error_of_the_reader_is_that_of_the_document(eager: Readers) -> None:
     with pytest.raises(RuntimeError, match="SelectorSyntaxError"):
         eager.read(document(picked={"price": Selector("p:::")}))
