@@ -70,7 +70,7 @@ Interrupted or killed, the same command goes on where it was.""",
 @click.option(
     "--readers",
     metavar="N|auto",
-    help="Processes that parse once threads cannot keep up; 0 for none.  [default: auto: one a core]",
+    help="Processes that parse long pages once threads get in each other's way.  [default: auto: one a core]",
 )
 @click.option(
     "--delay",
@@ -113,8 +113,8 @@ def crawl_command(**flags: Any) -> int:
         plan = preview(config)
         console.result(as_json(plan) if flags["as_json"] else views.plan(plan))
         return 0 if any(seed["allowed"] for seed in plan["seeds"]) else SeedError.exit_code
+    from crawler.machine import quiet_collector
     from crawler.pipeline import crawl
-    from crawler.readers import quiet_collector
 
     if _asks_strangers(config) and not config.names_contact:
         console.say(
@@ -164,7 +164,7 @@ Asks servers to send only what has changed. Seeds, depth and scope are those of 
 @common
 def update_command(**flags: Any) -> int:
     """Crawl again what is due. A page that changed is due sooner the next time, one that did not later."""
-    from crawler.readers import quiet_collector
+    from crawler.machine import quiet_collector
     from crawler.revisit import update
 
     before = _ago(flags["older_than"])

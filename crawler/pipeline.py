@@ -19,9 +19,10 @@ from crawler.addresses import is_loopback
 from crawler.config import Config
 from crawler.errors import CrawlerError, UsageError
 from crawler.frontier import HOST_SHARE, Frontier
+from crawler.machine import cores, has_gil
 from crawler.pace import Pace
 from crawler.probe import Probes
-from crawler.readers import MOST_READERS, Readers, cores, has_gil
+from crawler.readers import MOST_READERS, Readers
 from crawler.report import Progress, Report, Tally
 from crawler.stages import Account, Stage, bound, total
 from crawler.store import HostPace, Outcome, Revisit, RobotsReply, Store, open_store

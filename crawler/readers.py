@@ -6,9 +6,7 @@ other, on whichever core is free. A short one is read sooner than it is sent. An
 does to that process: the crawl lives on.
 """
 
-import gc
 import json
-import os
 import queue
 import socket
 import struct
@@ -16,45 +14,31 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import BinaryIO, Final
 
 import msgspec
 
+from crawler.machine import cores, has_gil, quiet_collector
 from crawler.page import ParseError
 from crawler.reading import Document, Reading, read
 from crawler.stages import Account
 
 SHORT: Final = 32 * 1024  # bytes of a document that is read where it is
-WINDOW: Final = 16  # documents, of which half were long and met another one: then readers are worth it
+WINDOW: Final = 16  # documents, over which it is seen whether readers are worth it
 MOST_READERS: Final = 8  # by default; more would wait for the threads that feed them
 _TRIES: Final = 2  # in readers that end over it; the first one may have been ended by somebody
-_PATIENCE: Final = 120.0  # seconds for a document; one that was made to be slow is cut far sooner
+_PATIENCE: Final = 120.0  # seconds without a word from a reader; a document made to be slow is cut far sooner
 _LENGTH: Final = struct.Struct("<I")  # before each message
 _REPLY: Final = struct.Struct("<cd")  # what came of it, and the seconds of CPU that it took
 _READ, _REFUSED, _FAILED = b"r", b"p", b"f"
 _HERE: Final = b"here"  # what a reader says first
 # Not from the folder that the user is in (-P), but from where this process has it.
-_PROGRAM: Final = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from crawler.readers import serve; serve()"
-
-
-def cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def has_gil() -> bool:
-    """Whether one thread at a time computes Python (PEP 703)."""
-    enabled: Callable[[], bool] = getattr(sys, "_is_gil_enabled", lambda: True)  # from 3.13 on
-    return enabled()
-
-
-def quiet_collector() -> None:
-    """What was imported stays: the collector need not look through it again and again. And pages are many short-lived
-    objects without cycles: looking for cycles after every 700 of them takes a twentieth of the crawl.
-    """
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+# Who looks at the list of processes sees what it is.
+_PROGRAM: Final = (
+    "'reads for crawl'; import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from crawler.readers import serve; serve()"
+)
 
 
 class Readers:
@@ -67,37 +51,40 @@ class Readers:
             self._free.put(reader)
         self._lock = threading.Lock()
         self._may_start = most > 0
-        self._are_needed = self._is_over = False
-        self._here = self._begun = self._met = 0
+        self._are_needed = self._is_over = False  # both for good
+        self._begun, self._since, self._spent = 0, time.monotonic(), 0.0  # documents, from when on, and seconds on them
 
     @property
     def computing(self) -> int:
         """How many cores can compute at once: one, where there is a GIL and no process beside."""
-        return 1 if has_gil() and not self._are_needed else cores()
+        processes = 1 + len(self._all) * self._are_needed
+        return min(processes, cores()) if has_gil() else cores()
 
     def read(self, document: Document, account: Account | None = None) -> Reading:
-        """Raises ParseError when the document cannot be read. The account of the thread gets the CPU used elsewhere."""
-        is_long = len(document.body) >= SHORT or bool(document.picked)
-        if self._are_needed and is_long:
-            return self._elsewhere(document, account or Account())
-        with self._counted(is_long):
-            return read(document)
+        """Raises ParseError when the document cannot be read, and whatever else comes of it.
 
-    @contextmanager
-    def _counted(self, is_long: bool) -> Iterator[None]:
-        """Watches how often threads read at once: each of them takes longer by the time of the others, then."""
+        The account of the thread gets the CPU that was used elsewhere.
+        """
+        is_worth_sending = len(document.body) >= SHORT or bool(document.picked)  # to pick fields takes long
+        if self._are_needed and is_worth_sending:
+            return self._elsewhere(document, account or Account())
+        began = time.monotonic()
+        try:
+            return read(document)
+        finally:
+            self._see(began, is_worth_sending)
+
+    def _see(self, began: float, is_worth_sending: bool) -> None:
+        """Readers are needed when, of documents that are worth it, one was being read at every moment, in the mean:
+        threads waited for each other then, and each took longer by the time of the others.
+        """
+        now = time.monotonic()
         with self._lock:
-            self._met += is_long and self._here > 0
-            self._here += 1
+            self._spent += (now - began) * is_worth_sending
             self._begun += 1
             if self._begun == WINDOW:
-                self._are_needed |= self._may_start and self._met >= WINDOW // 2
-                self._begun = self._met = 0
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._here -= 1
+                self._are_needed |= self._may_start and self._spent >= now - self._since
+                self._begun, self._since, self._spent = 0, now, 0.0
 
     def _elsewhere(self, document: Document, account: Account) -> Reading:
         for _ in range(_TRIES):
@@ -111,11 +98,14 @@ class Readers:
                     self._may_start = self._are_needed = False
                     return read(document)
                 return reader.read(document, account)
+            except TimeoutError:
+                reader.end()
+                break
             except (EOFError, OSError):
                 reader.end()
             finally:
                 self._free.put(reader)
-        raise ParseError(f"{document.url}: not parsed: it ends the process that reads it")
+        raise ParseError(f"{document.url}: not parsed: the process that reads it ends, or does not answer")
 
     def abort(self) -> None:
         """Gives up what is being read elsewhere, from another thread, and whatever comes later: it is a ParseError."""

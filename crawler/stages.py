@@ -23,6 +23,7 @@ INDEXING: Final[Mapping[Stage, str]] = {"get": "waiting for pages", "commit": "w
 ENDING: Final[Mapping[Stage, str]] = {"finish": "link texts, alike pages, counting words"}
 """What is done once at the end."""
 _MOST: Final = 0.8
+_NOTICED: Final = 0.1  # of the time of all fetchers
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,20 +97,20 @@ def _sum(each: Iterable[Spent]) -> Spent:
 def bound(stages: Mapping[Stage, Spent], seconds: float, cores: int) -> Bound:
     """What bounds a crawl that took so many seconds, on so many cores (one, where there is a GIL); empty for none.
 
-    1. The CPU, if its threads computed, or would have if they had got a core and the GIL, for four fifths of the time
-       that the cores have. How long they waited for those shows in parsing, which does nothing but compute.
-    2. Otherwise the disk, if some indexer was at a commit for four fifths of the time; they commit one at a time.
-    3. Otherwise what fetchers did for longest: waiting for servers, letting hosts rest, or parsing after all. Who waits
-       for a host that others have in use waits for what those do meanwhile. Who has nothing to do bounds nothing.
+    1. The CPU, if its threads computed for four fifths of the time that the cores have.
+    2. Otherwise the disk, if some indexer was at a commit for four fifths of the time (they commit one at a time), and
+       fetchers waited for it. Where they do not, it is the indexer that waits for a core or the GIL.
+    3. Otherwise what fetchers did for longest: waiting for servers, letting hosts rest, or parsing after all, as where
+       others have the cores. Who waits for a host that others have in use waits for what those do meanwhile. Who has
+       nothing to do bounds nothing.
     """
-    fetch, parse, delay = (stages[stage].seconds for stage in ("fetch", "parse", "delay"))
+    fetch, parse, delay, put = (stages[stage].seconds for stage in ("fetch", "parse", "delay", "put"))
     if not fetch + parse + delay:
         return ""
-    computed = sum(stages[stage].cpu_seconds for stage in (*FETCHING, *INDEXING))
-    stretch = parse / stages["parse"].cpu_seconds if stages["parse"].cpu_seconds else 1.0
-    if computed * stretch >= _MOST * cores * seconds:
+    if sum(stages[stage].cpu_seconds for stage in (*FETCHING, *INDEXING)) >= _MOST * cores * seconds:
         return "cpu"
-    if stages["commit"].seconds >= _MOST * seconds:
+    waits = put >= _NOTICED * sum(stages[stage].seconds for stage in FETCHING)
+    if waits and stages["commit"].seconds >= _MOST * seconds:
         return "disk"
     behind = 1 + stages["per_host"].seconds / (fetch + parse) if fetch + parse else 1.0
     longest = max(fetch * behind, delay, parse * behind)

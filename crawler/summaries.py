@@ -86,7 +86,7 @@ def bounds(report: Report) -> str:
     most = sorted(FETCHING, key=shares.__getitem__, reverse=True)
     told = ", ".join(f"{_percent(shares[stage])} {FETCHING[stage]}" for stage in most if shares[stage] >= 0.01)
     if report.bound == "cpu":
-        verdict = "the CPU; fewer or smaller pages would help (--exclude, --max-size), more --threads would not"
+        verdict = "the CPU; fewer or smaller pages would help (exclude, max_size), more --threads would not"
     elif report.bound == "disk":
         verdict = "the disk of the index file; a faster one would help, more --threads would not"
     elif report.bound == "politeness":

@@ -6,7 +6,6 @@ means here what it means in a browser. One parser decides: the HTTP client is on
 
 import fnmatch
 import re
-import sys
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, Final, Literal, ParamSpec, TypeVar
 from urllib.parse import unquote
 
 import can_ada
+
+from crawler.machine import has_gil
 
 if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList
@@ -71,8 +72,7 @@ def has_credentials(text: str) -> bool:
         return False
 
 
-_has_gil: Callable[[], bool] = getattr(sys, "_is_gil_enabled", lambda: True)  # from 3.13 on
-_HAS_GIL: Final = _has_gil()  # can_ada was imported: where it brought the GIL back, it is there now, and stays
+_HAS_GIL: Final = has_gil()  # can_ada was imported: where it brought the GIL back, it is there now, and stays
 _ALONE: Final = threading.Lock()
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -7,7 +7,7 @@ import crawler
 
 # From the bottom to the top; a module may import those that stand in a row above its own in this list.
 LAYERS = [
-    ["__init__"],  # the version; what else it names is loaded on first use
+    ["__init__", "machine"],  # the first: the version; what else it names is loaded on first use
     [
         "errors",
         "urls",

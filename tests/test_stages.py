@@ -86,8 +86,10 @@ class TestAccount:
         (1, {"finish": (5, 5)}, ""),
         (1, {"fetch": (30, 1), "parse": (5, 5), "commit": (2, 2)}, "cpu"),
         (2, {"fetch": (30, 1), "parse": (5, 5), "commit": (2, 2)}, "latency"),
-        (1, {"fetch": (20, 1), "parse": (8, 2), "commit": (9, 1)}, "cpu"),  # they waited for the GIL
-        (1, {"fetch": (20, 1), "parse": (1, 1), "commit": (9, 1)}, "disk"),
+        (1, {"fetch": (20, 1), "parse": (8, 4), "commit": (9, 1)}, "latency"),  # threads meet, and there is room yet
+        (1, {"fetch": (8, 1), "parse": (20, 4), "commit": (9, 1)}, "cpu"),  # they wait for the GIL, or for others' work
+        (1, {"fetch": (20, 1), "parse": (1, 1), "put": (8, 0), "commit": (9, 1)}, "disk"),
+        (1, {"fetch": (20, 1), "parse": (1, 1), "put": (1, 0), "commit": (9, 1)}, "latency"),
         (1, {"fetch": (20, 1), "parse": (1, 1), "delay": (15, 0)}, "latency"),
         (1, {"fetch": (20, 1), "parse": (1, 1), "delay": (25, 0)}, "politeness"),
         (1, {"fetch": (4, 1), "parse": (1, 1), "delay": (10, 0), "per_host": (25, 0)}, "latency"),
