@@ -6,10 +6,9 @@ which costs more than all the rest of its work on a small reply.
 """
 
 import re
-from collections.abc import Iterable
 from http.client import HTTPException, HTTPResponse, IncompleteRead, LineTooLong, UnknownProtocol
 from itertools import count
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from urllib3 import HTTPHeaderDict
 
@@ -31,27 +30,6 @@ _NO_BODY: Final = (204, 304)
 
 class BadFraming(HTTPException):
     """A reply whose end, or whose headers, nobody can know."""
-
-
-class Headers(HTTPHeaderDict):
-    """The headers of a reply, in the order in which they came."""
-
-    def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
-        super().__init__()
-        self._joined: dict[str, str] = {}
-        joined, add = self._joined, super().add
-        for name, value in fields:
-            add(name, value)
-            key = name.lower()
-            joined[key] = f"{joined[key]}, {value}" if key in joined else value
-
-    def __setitem__(self, name: str, value: str) -> None:
-        super().__setitem__(name, value)
-        self._joined[name.lower()] = value
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """The values of that name, in whichever case, with commas between."""
-        return self._joined.get(name.lower(), default)
 
 
 class FramedResponse(HTTPResponse):
@@ -90,23 +68,23 @@ class FramedResponse(HTTPResponse):
         if is_odd or (not self.chunked and self.length is None):
             self.will_close = True
 
-    def _usual_head(self) -> tuple[str, int, str, Headers] | None:
+    def _usual_head(self) -> tuple[str, int, str, HTTPHeaderDict] | None:
         """Version, status, reason and headers, with one look at what has come; None if they are to be read by line."""
         head = _USUAL_HEAD.match(self.fp.peek(1))
         if head is None:
             return None
         self.fp.read(head.end())
         fields = _USUAL_FIELD.findall(head[3].decode("latin-1"))
-        headers = Headers((name, value.rstrip(_BLANK)) for name, value in fields)
+        headers = HTTPHeaderDict([(name, value.rstrip(_BLANK)) for name, value in fields])
         return "HTTP/1.1", int(head[1]), head[2].decode("latin-1"), headers
 
-    def _head(self) -> tuple[str, int, str, Headers]:
+    def _head(self) -> tuple[str, int, str, HTTPHeaderDict]:
         """The same, line by line. Raises HTTPException."""
         version, status, reason = self._read_status()  # type: ignore[attr-defined]
         return version, status, reason, _read(self.fp)
 
 
-def _read(file: BinaryIO) -> Headers:
+def _read(file: BinaryIO) -> HTTPHeaderDict:
     """The headers up to the empty line. Raises HTTPException."""
     fields: list[tuple[str, str]] = []
     for number in count(1):
@@ -129,10 +107,10 @@ def _read(file: BinaryIO) -> Headers:
         if not colon or not _NAME.fullmatch(name):
             raise BadFraming("a header line without a colon")  # nobody knows what it is, nor what comes after it
         fields.append((name, value.strip(_BLANK)))
-    return Headers(field for field in fields if field[0])
+    return HTTPHeaderDict([field for field in fields if field[0]])
 
 
-def _length(headers: Headers) -> int | None:
+def _length(headers: HTTPHeaderDict) -> int | None:
     """The length of the body in bytes; None where it ends with the connection."""
     told = headers.get("content-length")
     if told is None:
