@@ -217,7 +217,7 @@ class Fetcher:
                     chunks[-1] = chunk[: max_size - size]
                     break
             else:
-                if chunks and not _is_whole(reply.raw):
+                if reply.raw.tell() and not _is_whole(reply.raw):  # also where nothing could be decoded yet
                     raise FetchError("decode-error", f"the {headers['Content-Encoding'][:80]!r} data end too early")
         except (HTTPError, HTTPException, OSError, ValueError) as error:
             raise _mapped(error) from error

@@ -23,6 +23,7 @@ _USUAL_HEAD: Final = re.compile(
     rb"HTTP/1\.1 ([2-9]\d\d) ([^\r\n]*+)\r\n((?:[!-9;-~]++:[^\r\n]*+\r\n){0,%d}+)\r\n" % _MOST_HEADERS
 )
 _USUAL_FIELD: Final = re.compile(r"([^:]++):[ \t]*+([^\r]*+)\r\n")
+_CHUNK_SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,16}")
 _END: Final = (b"\r\n", b"\n")
 _BLANK: Final = " \t"
 _NO_BODY: Final = (204, 304)
@@ -68,6 +69,18 @@ class FramedResponse(HTTPResponse):
         if is_odd or (not self.chunked and self.length is None):
             self.will_close = True
 
+    def _read_next_chunk_size(self) -> int:
+        """Raises HTTPException, also where http.client would take `+5`, `0x5` or `1_0` for a size (RFC 9112 §7.1)."""
+        line = self.fp.readline(_LONGEST_LINE + 1)
+        if not line:
+            raise IncompleteRead(b"")
+        if len(line) > _LONGEST_LINE:
+            raise LineTooLong("chunk size")
+        size = line.partition(b";")[0].strip()
+        if not _CHUNK_SIZE.fullmatch(size):
+            raise BadFraming(f"{size[:80]!r} is no size of a chunk")
+        return int(size, 16)
+
     def _usual_head(self) -> tuple[str, int, str, HTTPHeaderDict] | None:
         """Version, status, reason and headers, with one look at what has come; None if they are to be read by line."""
         head = _USUAL_HEAD.match(self.fp.peek(1))
@@ -101,7 +114,7 @@ def _read(file: BinaryIO) -> HTTPHeaderDict:
             raise BadFraming("a header line with a bare CR")
         if text[:1] in _BLANK and fields:  # the line before goes on (RFC 9112 §5.2)
             last, begun = fields.pop()
-            fields.append((last, f"{begun} {text.strip(_BLANK)}"))
+            fields.append((last, f"{begun} {text.strip(_BLANK)}".strip(_BLANK)))
             continue
         name, colon, value = text.partition(":")
         if not colon or not _NAME.fullmatch(name):

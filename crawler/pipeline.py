@@ -17,7 +17,7 @@ from typing import Any, Final
 from crawler.access import Access
 from crawler.addresses import is_loopback
 from crawler.config import Config
-from crawler.errors import CrawlerError, UsageError
+from crawler.errors import UsageError
 from crawler.frontier import HOST_SHARE, Frontier
 from crawler.machine import cores, has_gil
 from crawler.pace import Pace
@@ -29,6 +29,7 @@ from crawler.store import HostPace, Outcome, Revisit, RobotsReply, Store, open_s
 from crawler.traps import Traps
 from crawler.urls import Scope, hostname, origin
 from crawler.visit import Visitor
+from crawler.workers import Worker, join
 
 QUEUE_BOUND: Final = 64  # documents between fetchers and indexers: memory is bounded by this, not by luck
 BATCH: Final = 64  # outcomes in one transaction at most
@@ -227,8 +228,8 @@ def _turn(
         Visitor(config, scope, access, ring.traps, probes, ring.readers, ring.account("parse"))
         for _ in range(config.threads)
     ]
-    fetchers = [_thread("fetch", n, fetch_loop, ring, one.account, one) for n, one in enumerate(visitors, 1)]
-    indexers = [_thread("index", n, index_loop, ring, ring.account("get")) for n in range(1, config.indexers + 1)]
+    fetchers = [_worker("fetch", n, fetch_loop, ring, one.account, one) for n, one in enumerate(visitors, 1)]
+    indexers = [_worker("index", n, index_loop, ring, ring.account("get")) for n in range(1, config.indexers + 1)]
 
     def tick() -> None:
         if on_progress is not None:
@@ -251,13 +252,13 @@ def _turn(
         if stop.count >= 3:
             raise KeyboardInterrupt
 
-    running: list[threading.Thread] = []
+    running: list[Worker] = []
     try:
         refill(ring)
-        for thread in indexers + fetchers:
-            _start(thread)
-            running.append(thread)
-        _join(fetchers, stop, tick)
+        for worker in indexers + fetchers:
+            worker.start()
+            running.append(worker)
+        join(fetchers, stop, tick, _TICK)
     except BaseException as error:
         ring.abandoned.set()
         for visitor in visitors:
@@ -266,16 +267,18 @@ def _turn(
         raise
     finally:
         ring.frontier.close()
-        for thread in running:
-            if thread in fetchers:
-                thread.join()
-        for thread in running:
-            if thread in indexers:
-                ring.queue.put(None)
-        _join([thread for thread in running if thread in indexers], stop, tick)
-        for visitor in visitors:
-            visitor.close()
-        ring.readers.close()
+        for worker in running:
+            if worker in fetchers:
+                worker.over.wait()
+        writing = [worker for worker in running if worker in indexers]
+        for _ in writing:
+            ring.queue.put(None)
+        try:
+            join(writing, stop, tick, _TICK)
+        finally:
+            for visitor in visitors:
+                visitor.close()
+            ring.readers.close()
     if ring.error is not None:
         raise ring.error
 
@@ -296,22 +299,14 @@ def _finish(ring: Ring, stop: "_Stop", report: Report) -> Report:
     def finish(ring: Ring, _: Account) -> None:
         ring.store.finish(report.as_dict(), complete=not report.queued)
 
-    thread = _thread("finish", 1, finish, ring, ring.account("finish"))
-    _start(thread)
-    _join([thread], stop, tick)
+    worker = _worker("finish", 1, finish, ring, ring.account("finish"))
+    worker.start()
+    join([worker], stop, tick, _TICK)
     if stop.count:
         return replace(report, interrupted=True)
     if ring.error is not None:
         raise ring.error
     return report
-
-
-def _join(threads: list[threading.Thread], stop: "_Stop", tick: Callable[[], None]) -> None:
-    for thread in threads:
-        while thread.is_alive():
-            with stop:
-                thread.join(_TICK)
-                tick()
 
 
 class _Stop:
@@ -334,26 +329,12 @@ class _Stop:
         return False
 
 
-def _thread(
-    kind: str, number: int, loop: Callable[..., None], ring: Ring, account: Account, *args: Any
-) -> threading.Thread:
-    def run() -> None:
-        try:
-            with account:
-                loop(ring, account, *args)
-        except BaseException as error:  # noqa: BLE001 - a thread has nobody to raise to but the main thread
-            ring.fail(error)
+def _worker(kind: str, number: int, loop: Callable[..., None], ring: Ring, account: Account, *args: Any) -> Worker:
+    def work() -> None:
+        with account:
+            loop(ring, account, *args)
 
-    return threading.Thread(target=run, name=f"crawler-{kind}-{number}", daemon=True)
-
-
-def _start(thread: threading.Thread) -> None:
-    try:
-        thread.start()
-    except RuntimeError as error:
-        raise CrawlerError(
-            f"no thread can be started: {error}", "give fewer --threads, or raise the system's limit (ulimit -u)"
-        ) from error
+    return Worker(f"{kind}-{number}", work, ring.fail)
 
 
 def _rules(config: Config) -> dict[str, Any]:

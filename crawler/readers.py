@@ -28,13 +28,14 @@ SHORT: Final = 32 * 1024  # bytes of a document that is read where it is
 WINDOW: Final = 16  # documents, over which it is seen whether readers are worth it
 MOST_READERS: Final = 8  # by default; more would wait for the threads that feed them
 _TRIES: Final = 2  # in readers that end over it; the first one may have been ended by somebody
+_START: Final = 30.0  # seconds for a reader to start
 _PATIENCE: Final = 120.0  # seconds without a word from a reader; a document made to be slow is cut far sooner
 _LENGTH: Final = struct.Struct("<I")  # before each message
 _REPLY: Final = struct.Struct("<cd")  # what came of it, and the seconds of CPU that it took
 _READ, _REFUSED, _FAILED = b"r", b"p", b"f"
 _HERE: Final = b"here"  # what a reader says first
-# Not from the folder that the user is in (-P), but from where this process has it.
-# Who looks at the list of processes sees what it is.
+# Not from where the user is, or the environment says (-I), but from where this process has it. Who looks at the list of
+# processes sees what it is.
 _PROGRAM: Final = (
     "'reads for crawl'; import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from crawler.readers import serve; serve()"
@@ -94,7 +95,7 @@ class Readers:
             try:
                 try:
                     reader.start()
-                except OSError:  # this machine has no more to give, or the interpreter is none that can be started
+                except Exception:  # noqa: BLE001 - this machine has no more to give, the interpreter is none …
                     self._may_start = self._are_needed = False
                     return read(document)
                 return reader.read(document, account)
@@ -115,6 +116,7 @@ class Readers:
 
     def close(self) -> None:
         """Ends the processes. Nobody reads any more."""
+        self._is_over = True
         for reader in self._all:
             reader.end()
 
@@ -128,7 +130,7 @@ class _Reader:
         self._stream: BinaryIO  # what comes over the line
 
     def start(self) -> None:
-        """Does nothing when it runs. Raises OSError."""
+        """Does nothing when it runs. Raises what tells that no process can be had."""
         if self._process is not None:
             return
         if not sys.executable or getattr(sys, "frozen", False):
@@ -137,7 +139,13 @@ class _Reader:
         with theirs:
             try:
                 self._process = subprocess.Popen(  # noqa: S603 - our own
-                    [sys.executable, "-P", "-c", _PROGRAM, json.dumps(sys.path)],
+                    [
+                        sys.executable,
+                        "-I",
+                        "-c",
+                        _PROGRAM,
+                        json.dumps([one for one in sys.path if isinstance(one, str)]),
+                    ],
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
@@ -146,7 +154,7 @@ class _Reader:
             except BaseException:
                 line.close()
                 raise
-        line.settimeout(_PATIENCE)
+        line.settimeout(_START)
         self._line, self._stream = line, line.makefile("rb")
         try:
             is_one = _content(self._stream) == _HERE
@@ -155,6 +163,7 @@ class _Reader:
         if not is_one:
             self.end()
             raise OSError("the process that was started does not read")
+        line.settimeout(_PATIENCE)
 
     def read(self, document: Document, account: Account) -> Reading:
         """Raises what `reading.read` raises, or EOFError or OSError when the process ends over it."""

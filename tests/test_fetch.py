@@ -303,6 +303,35 @@ def _encoded(body: bytes, coding: str) -> bytes:
     return zstd.compress(body)
 
 
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
+def test_compressed_data_that_end_too_early_are_no_page(site: Site, coding: str) -> None:
+    """Wherever they end, also where nothing can be decoded yet: a page would be taken for an empty one."""
+    data = _encoded(b"<!doctype html><title>coded</title>" + b"words " * 500, coding)
+    for end in (1, 2, len(data) // 2, len(data) - 1):
+        site.raw("/", data[:end], Content_Type="text/html", Content_Encoding=coding)
+        with fetcher() as some, pytest.raises(FetchError) as caught:
+            some.get(site.url())
+        assert caught.value.reason == "decode-error", end
+
+
+@pytest.mark.parametrize("size", [b"+5", b"0x5", b"1_0", b"-5", b"5 5", b"", b"\xb2", b"0" * 17 + b"5"])
+def test_the_size_of_a_chunk_is_a_hexadecimal_number(serve: Serve, size: bytes) -> None:
+    """Nothing else that Python would take for a number (RFC 9112 §7.1)."""
+    wire = serve(CHUNKED + size + b"\r\nhello\r\n0\r\n\r\n")
+    with fetcher() as some, pytest.raises(FetchError) as caught:
+        some.get(wire.url)
+    assert caught.value.reason == "protocol-error"
+
+
+def test_a_header_may_begin_on_its_second_line(serve: Serve) -> None:
+    """As some servers fold them (RFC 9112 §5.2)."""
+    head = CHUNKED.replace(b"Encoding: chunked", b"Encoding:\r\n chunked")
+    assert head != CHUNKED
+    wire = serve(head + b"5;more\r\nhello\r\n0\r\n\r\n")
+    with fetcher() as some:
+        assert some.get(wire.url).body == b"hello"
+
+
 @pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
 def test_a_decompression_bomb_stops_at_the_cap(site: Site, coding: str) -> None:
     """256 MB of zeros in a small reply give the first megabyte, and memory does not grow with the rest."""

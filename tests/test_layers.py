@@ -31,6 +31,7 @@ LAYERS = [
         "results",
         "vocabulary",
         "recall",
+        "workers",
     ],
     ["transport", "results", "vocabulary", "forms", "stages"],
     ["adapter", "wall", "sitemap"],

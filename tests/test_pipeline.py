@@ -402,6 +402,29 @@ def test_ctrl_c_in_a_program_that_uses_the_library_is_an_interrupt(site: Site, d
     assert report.pages == len(site.paths)
 
 
+def test_ctrl_c_in_a_program_finishes_what_is_under_way(site: Site, db: Path, run: Run) -> None:
+    """Python takes a thread for ended when an interrupt comes while it is joined; the crawl must not."""
+    site.page("/", links=["/slow"])
+    site.page("/slow", "a treasure")
+    gate = site.hold("/slow")
+    at_work = threading.current_thread()
+    assert at_work is threading.main_thread()
+
+    def press() -> None:
+        while "/slow" not in site.asked:
+            gate.wait(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+        gate.wait(1.0)  # the crawl has every occasion to end too early
+        gate.set()
+
+    presses = threading.Thread(target=press)
+    presses.start()
+    report = run(threads=1)
+    presses.join()
+    assert report.interrupted
+    assert indexed(db, site) == {"/", "/slow"}
+
+
 # Again, with the same or other rules
 
 

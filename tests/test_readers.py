@@ -182,6 +182,33 @@ def test_where_a_process_is_no_reader_the_crawl_reads_itself(
     assert not eager._may_start
 
 
+@pytest.mark.parametrize("entry", [Path("/nowhere"), b"/nowhere", "\udcff"])
+def test_whatever_stands_in_the_path_of_modules_is_no_obstacle(
+    eager: Readers, monkeypatch: pytest.MonkeyPatch, entry: object
+) -> None:
+    monkeypatch.setattr(sys, "path", [entry, *sys.path])
+    assert eager.read(document()) == read(document())
+    assert children()
+
+
+def test_a_reader_is_not_led_by_the_environment(
+    eager: Readers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Who runs Python so that it loads nothing from there (-I) does not have it loaded by readers."""
+    (tmp_path / "sitecustomize.py").write_text(f"open({str(tmp_path / 'loaded')!r}, 'w')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert eager.read(document()) == read(document())
+    assert children()
+    assert not (tmp_path / "loaded").exists()
+
+
+def test_nothing_is_started_when_all_is_over(eager: Readers) -> None:
+    eager.close()
+    with pytest.raises(ParseError):
+        eager.read(document())
+    assert not children()
+
+
 def test_the_account_of_the_thread_has_the_cpu_of_the_reader(eager: Readers) -> None:
     account = Account("parse")
     one = document(body=b"<p>word <a href=x>link</a>" * 20_000)
