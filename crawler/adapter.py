@@ -49,10 +49,10 @@ class Adapter(HTTPAdapter):
             def _new_conn(self) -> socket.socket:
                 return line.connect(self._dns_host, self.port or 443)
 
-        class PlainPool(_Exchange, HTTPConnectionPool):
+        class PlainPool(_Pool, HTTPConnectionPool):
             ConnectionCls = Plain
 
-        class SecurePool(_Exchange, HTTPSConnectionPool):
+        class SecurePool(_Pool, HTTPSConnectionPool):
             ConnectionCls = Secure
 
         PlainPool.line = SecurePool.line = line
@@ -104,7 +104,7 @@ class _Reply(requests.Response):
         self.raw = raw
 
 
-class _Exchange(HTTPConnectionPool):
+class _Pool(HTTPConnectionPool):
     """A pool that asks and reads the head of the reply, and leaves the rest of the reply to who asked."""
 
     line: Line
@@ -121,7 +121,7 @@ class _Exchange(HTTPConnectionPool):
                 connection.connect()
             self.line.before_read(connection.sock)
             connection.sock.sendall(b"%b %b HTTP/1.1\r\n%b\r\n" % (method.encode(), url.encode(), self._head(headers)))
-            reply = _begun(connection.sock, method)
+            reply = _answered(connection.sock, method)
         except BaseException:
             connection.close()
             raise
@@ -140,7 +140,9 @@ class _Exchange(HTTPConnectionPool):
         )
 
     def _head(self, headers: Mapping[str, str]) -> bytes:
-        """Headers as they are sent. Those that all requests have in common are one object, and are written once."""
+        """Headers as they are sent. Those that all requests have in common are one object, which nobody changes, and are
+        written once.
+        """
         if headers is not self._headers:
             host = f"[{self.host}]" if ":" in self.host else self.host
             is_usual = self.port in (None, 443 if self.scheme == "https" else 80)
@@ -152,7 +154,7 @@ class _Exchange(HTTPConnectionPool):
         return self._written
 
 
-def _begun(sock: socket.socket, method: str) -> FramedResponse:
+def _answered(sock: socket.socket, method: str) -> FramedResponse:
     """A reply whose head was read."""
     reply = FramedResponse(sock, method=method)
     try:
