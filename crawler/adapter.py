@@ -140,9 +140,7 @@ class _Pool(HTTPConnectionPool):
         )
 
     def _head(self, headers: Mapping[str, str]) -> bytes:
-        """Headers as they are sent. Those that all requests have in common are one object, which nobody changes, and are
-        written once.
-        """
+        """Headers as they are sent. Those that all requests share are one object that nobody changes: written once."""
         if headers is not self._headers:
             host = f"[{self.host}]" if ":" in self.host else self.host
             is_usual = self.port in (None, 443 if self.scheme == "https" else 80)

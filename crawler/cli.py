@@ -33,6 +33,13 @@ def main() -> None:
     pass
 
 
+_readers = click.option(
+    "--readers",
+    metavar="N|auto",
+    help="Processes that parse long pages once threads get in each other's way.  [default: auto: one a core]",
+)
+
+
 @main.command(
     "crawl",
     short_help="Crawl from seeds into the index (the default command).",
@@ -67,11 +74,7 @@ Interrupted or killed, the same command goes on where it was.""",
     help="Requests to a host at once.  [default: auto: 1; on this machine one a core]",
 )
 @click.option("--indexers", type=int, metavar="N", help="Indexer threads.  [default: 1]")
-@click.option(
-    "--readers",
-    metavar="N|auto",
-    help="Processes that parse long pages once threads get in each other's way.  [default: auto: one a core]",
-)
+@_readers
 @click.option(
     "--delay",
     metavar="SECONDS|auto",
@@ -159,6 +162,7 @@ Asks servers to send only what has changed. Seeds, depth and scope are those of 
 @click.option("--max-time", type=float, metavar="SECONDS", help="Stop after so long; 0 for no limit.  [default: 0]")
 @click.option("--threads", type=int, metavar="N", help="Fetcher threads.  [default: 4]")
 @click.option("--per-host", metavar="N|auto", help="Requests to a host at once.  [default: auto]")
+@_readers
 @click.option("--delay", metavar="SECONDS|auto", help="Between two requests to a host.  [default: auto]")
 @reaching
 @common

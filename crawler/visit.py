@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple
 
-from crawler import elements, feed, fields, sitemap
+from crawler import elements, feed, sitemap
 from crawler.access import Access
 from crawler.config import Config
 from crawler.directives import directives, unwanted, wishes
@@ -21,7 +21,7 @@ from crawler.page import Page, ParseError, parse
 from crawler.permit import Asked, answer_to, ask
 from crawler.probe import Probes, is_alike
 from crawler.readers import Readers
-from crawler.reading import Document
+from crawler.reading import Document, Reading
 from crawler.robots import MAX_REDIRECTS
 from crawler.sitemap import Sitemap, parse_sitemap
 from crawler.stages import Account
@@ -201,7 +201,8 @@ class Visitor:
         lang = code(reply.headers.get("Content-Language", ""))
         picked = self._config.fields_of(url) if reply.kind == "html" else None
         document = Document(url, content_type, self._config.product, reply.body, lang, picked)
-        page, body_hash, text_hash, sketch, values = self._readers.read(document, self.account)
+        reading = self._readers.read(document, self.account)
+        page = reading.page
         asked = page.robots | self._asked(reply)
         follow = "nofollow" not in asked
         if page.refresh and page.refresh != url and follow:  # nobody sees the page itself
@@ -211,26 +212,20 @@ class Visitor:
             edges = tuple(dict.fromkeys(edges))  # only tracking told some of them apart
         # What is at no hop from a page, its canonical URL, is behind it as a redirect's target is.
         task = task._replace(url=task.url._replace(redirects=task.url.redirects + PAGE_REDIRECT - 1))
-        if refused := unwanted(asked, _now()):
+        if asked and (refused := unwanted(asked, _now())):
             return _outcome(task, "skipped", "noindex", "" if refused == "noindex" else refused, reply, edges=edges)
         if not page.sections:
             return _outcome(task, "skipped", "empty", "no text", reply, edges=edges)
         if self._config.traps:
             text = page.text
-            if self._is_soft_404(task, page, text, text_hash):
+            if self._is_soft_404(task, page, text, reading.text_hash):
                 return _outcome(task, "skipped", "soft-404", reply=reply)
             self._traps.look(page, text)
         usage = "; ".join(filter(None, (wishes((), reply.headers), page.usage)))
-        page = page._replace(robots=asked, usage=usage)
+        reading = reading._replace(page=page._replace(robots=asked, usage=usage))
         reason = "cut-at-max-size" if reply.truncated else "cut-by-parser" if page.cut else ""
-        outcome = _outcome(task, "done", reason, reply=reply, edges=edges, page=page, values=values)
-        return replace(
-            outcome,
-            detail=f"{page.broken_canonical!r} is no canonical URL" if page.broken_canonical else "",
-            body_hash=body_hash,
-            text_hash=text_hash,
-            sketch=sketch,
-        )
+        detail = f"{page.broken_canonical!r} is no canonical URL" if page.broken_canonical else ""
+        return _outcome(task, "done", reason, detail, reply, edges=edges, reading=reading)
 
     def _is_soft_404(self, task: Task, page: Page, text: str, text_hash: str) -> bool:
         """Whether the page is what its server shows for whatever does not exist."""
@@ -326,11 +321,11 @@ def _outcome(
     reply: Response | None = None,
     *,
     edges: tuple[Edge, ...] = (),
-    page: Page | None = None,
-    values: dict[str, fields.Value] | None = None,
+    reading: Reading | None = None,
     unchanged: bool = False,
 ) -> Outcome:
     header: Mapping[str, str] = reply.headers if reply else {}
+    page, body_hash, text_hash, sketch, values = reading or (None, "", "", None, None)
     return Outcome(
         id=task.url.id,
         url=task.url.url,
@@ -348,6 +343,9 @@ def _outcome(
         last_modified=header.get("Last-Modified", "")[:100],
         unchanged=unchanged,
         page=page,
+        body_hash=body_hash,
+        text_hash=text_hash,
+        sketch=sketch,
         fields=values,
         edges=edges,
     )
