@@ -32,7 +32,6 @@ _WRITER_PRAGMAS = (
     "PRAGMA synchronous = NORMAL",
     # 64 MiB of pages, so that the indexes of a large frontier stay in memory.
     "PRAGMA cache_size = -65536",
-    "PRAGMA temp_store = FILE",  # what the end of a crawl sorts grows with the index, beyond any memory
     "PRAGMA foreign_keys = OFF",  # held by the one transaction that writes; checked by `integrity_check` in tests
     "PRAGMA wal_autocheckpoint = 4000",  # pages: fewer, longer checkpoints than the default 1000
     "PRAGMA journal_size_limit = 67108864",

@@ -43,7 +43,7 @@ class SqliteStore:
         try:
             self._connection = schema.connect_writer(path, durable=durable)
             with _mapped(path):
-                self._connection.executescript(sql.SCRATCH)
+                self._connection.executescript(f"PRAGMA temp_store = MEMORY; {sql.SCRATCH}")
                 self._connection.create_function("deflated", 1, lambda text: zlib.compress((text or "").encode()))
         except BaseException:
             self._owner.close()
@@ -244,7 +244,7 @@ class SqliteStore:
         The crawl is over if it is `complete`: then after a fresh one without failures, pages that were not reached
         again leave the index here.
         """
-        with self._transaction() as run:
+        with self._sorting_on_disk(), self._transaction() as run:
             # What failed for a passing reason may have led to them: then they stay until a crawl that knows.
             unreached = [row[0] for row in run(sql.UNREACHED)] if complete else []
             if unreached:
@@ -290,6 +290,19 @@ class SqliteStore:
                 own_text = text(page) if near else ""
                 alike = (other for _, other in near if likeness(own_text, text(other)) >= ALIKE)
                 run("UPDATE pages SET similar_to = ? WHERE id = ?", (next(alike, page), page))
+
+    @contextmanager
+    def _sorting_on_disk(self) -> Iterator[None]:
+        """What is put in order at the end grows with the index, beyond any memory: it goes to temporary files. What the
+        commits keep does not, and need not fail where no more files can be opened.
+        """
+        with self._lock, _mapped(self._path):
+            self._connection.execute("PRAGMA temp_store = FILE")  # which takes the temporary tables away
+        try:
+            yield
+        finally:
+            with self._lock, _mapped(self._path):
+                self._connection.executescript(f"PRAGMA temp_store = MEMORY; {sql.SCRATCH}")
 
     def interrupt(self) -> None:
         """Ends the statement under way, from another thread: it raises IndexFileError, its transaction is undone."""
