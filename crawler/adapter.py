@@ -1,8 +1,8 @@
 """The HTTP client: requests' adapter, whose connections are ours, whose replies are held to the standard.
 
 Not its session, whose redirects, cookies and environment (.netrc, proxy variables) must not act here; nor what urllib3
-does around a request, for methods, bodies, retries and timeouts that there are none of here: that cost three times as
-much as to send a request and to read the head of its reply.
+does around a request, for methods, bodies, retries and timeouts that there are none of here: that cost as much again as
+to send a request and to read the head of its reply.
 """
 
 import re
@@ -97,7 +97,7 @@ class _Reply(requests.Response):
     """A reply, of which the body is for who asked to read."""
 
     def __init__(self, request: requests.PreparedRequest, raw: BaseHTTPResponse) -> None:
-        """Not what requests does here, which is a tenth of all that a request costs."""
+        """Without what requests makes here: a cookie jar and other things that nobody looks at."""
         self.request = request
         self.status_code = raw.status
         self.headers = raw.headers  # type: ignore[assignment]

@@ -323,6 +323,20 @@ def test_the_size_of_a_chunk_is_a_hexadecimal_number(serve: Serve, size: bytes) 
     assert caught.value.reason == "protocol-error"
 
 
+def test_nothing_that_a_server_said_adds_a_line_to_a_request(serve: Serve) -> None:
+    """A validator, a cookie or a URL with a line end in it is not sent at all."""
+    wire = serve(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    with fetcher() as some:
+        for told in ("\r\nAdded: 1", "\nAdded: 1", "\0", "\x7f"):
+            with pytest.raises(FetchError, match="protocol-error"):
+                some.get(wire.url, validators=(f'"tag"{told}', ""))
+            with pytest.raises(FetchError, match="protocol-error"):
+                some.get(f"{wire.url}page{told}")
+        with pytest.raises(FetchError, match="protocol-error"):
+            some.get(f"{wire.url}page HTTP/1.1")
+    assert wire.requests == []
+
+
 def test_a_header_may_begin_on_its_second_line(serve: Serve) -> None:
     """As some servers fold them (RFC 9112 §5.2)."""
     head = CHUNKED.replace(b"Encoding: chunked", b"Encoding:\r\n chunked")

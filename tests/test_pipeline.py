@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -678,6 +679,31 @@ def test_an_indexer_that_fails_between_two_batches_blocks_nobody(
     monkeypatch.setattr(crawler.pipeline, "_batch", failing)
     with pytest.raises(MemoryError):
         run(threads=8, per_host=8)
+
+
+def test_a_batch_waits_for_more_while_fetchers_have_plenty_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not where they may need what it brings, as at both ends of a crawl."""
+    import crawler.pipeline
+
+    class Supply:
+        plenty = False
+
+        def has_plenty(self, _: int) -> bool:
+            return self.plenty
+
+    class Few:
+        queue: Any = Queue()
+        frontier = Supply()
+
+    monkeypatch.setattr(crawler.pipeline, "_MOMENT", 60.0)
+    Few.queue.put("one")
+    assert crawler.pipeline._batch(Few) == (["one"], False)  # type: ignore[arg-type]
+    Few.frontier.plenty = True
+    Few.queue.put("two")
+    rest = threading.Timer(0.2, lambda: [Few.queue.put(item) for item in ("three", None)])
+    rest.start()
+    assert crawler.pipeline._batch(Few) == (["two", "three"], True)  # type: ignore[arg-type]
+    rest.join()
 
 
 def test_the_queue_never_grows_beyond_its_bound(site: Site, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -376,3 +376,11 @@ def test_a_newer_version_in_the_log_counts(db: Path) -> None:
             )
             told = subprocess.run([sys.executable, "-c", script, str(db)], check=True, capture_output=True, text=True)
             assert int(told.stdout) == VERSION
+
+
+def test_what_comes_after_the_end_is_stored_as_before_it(store: SqliteStore) -> None:
+    """The end sorts elsewhere than the commits, and leaves to these what they need."""
+    store.commit([outcome(1, SEED)])
+    store.finish({})
+    handed = store.commit([outcome(1, SEED, text="others", links=("http://h.test/next",))])
+    assert [queued.url for queued in handed.urls] == ["http://h.test/next"]
