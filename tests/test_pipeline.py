@@ -691,13 +691,21 @@ def test_a_batch_waits_for_more_while_fetchers_have_plenty_to_do(monkeypatch: py
         def has_plenty(self, _: int) -> bool:
             return self.plenty
 
+    class Watched(Queue[Any]):
+        has_waited = False
+
+        def get(self, block: bool = True, timeout: float | None = None) -> Any:
+            self.has_waited |= timeout is not None
+            return super().get(block, timeout)
+
     class Few:
-        queue: Any = Queue()
+        queue = Watched()
         frontier = Supply()
 
-    monkeypatch.setattr(crawler.pipeline, "_MOMENT", 60.0)
+    monkeypatch.setattr(crawler.pipeline, "_MOMENT", 20.0)
     Few.queue.put("one")
     assert crawler.pipeline._batch(Few) == (["one"], False)  # type: ignore[arg-type]
+    assert not Few.queue.has_waited
     Few.frontier.plenty = True
     Few.queue.put("two")
     rest = threading.Timer(0.2, lambda: [Few.queue.put(item) for item in ("three", None)])
