@@ -95,7 +95,7 @@ class Readers:
             try:
                 try:
                     reader.start()
-                except Exception:  # noqa: BLE001 - this machine has no more to give, the interpreter is none …
+                except Exception:  # noqa: BLE001 - whatever stands against it, there is none
                     self._may_start = self._are_needed = False
                     return read(document)
                 return reader.read(document, account)
