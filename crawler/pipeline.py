@@ -33,6 +33,7 @@ from crawler.workers import Worker, join
 
 QUEUE_BOUND: Final = 64  # documents between fetchers and indexers: memory is bounded by this, not by luck
 BATCH: Final = 64  # outcomes in one transaction at most
+_FEW: Final = 16  # items that make a transaction worth its while: twice as many are stored no faster
 DEFAULT_DELAY: Final = 1.0  # seconds between requests to a host that is not this machine
 OWN_CARE: Final = 0.2  # how much less this very machine rests when it is in trouble
 _ROOM: Final = 4 * HOST_SHARE  # new URLs that a transaction hands back at most
@@ -120,8 +121,8 @@ def index_loop(ring: Ring, account: Account) -> None:
 def _batch(ring: Ring) -> tuple[list[Item], bool]:
     """What is in the queue, at least one item and at most BATCH; whether the end mark came. Blocks for the first.
 
-    The more items, the less each of them costs to store. So more are waited for, a moment at most, while the fetchers
-    have enough to do without what these bring.
+    A few items cost little more to store than one. So a few are waited for, a moment at most, while the fetchers have
+    enough to do without what these bring; and no more than a few, for a rare page that these lead to comes next.
     """
     batch: list[Item] = []
     item = ring.queue.get()
@@ -132,7 +133,7 @@ def _batch(ring: Ring) -> tuple[list[Item], bool]:
             return batch, False
         try:
             left = until - time.monotonic()
-            waits = ring.queue.empty() and left > 0 and ring.frontier.has_plenty(BATCH)
+            waits = len(batch) < _FEW and ring.queue.empty() and left > 0 and ring.frontier.has_plenty(_FEW)
             item = ring.queue.get(timeout=left) if waits else ring.queue.get_nowait()
         except queue.Empty:
             return batch, False

@@ -712,6 +712,12 @@ def test_a_batch_waits_for_more_while_fetchers_have_plenty_to_do(monkeypatch: py
     rest.start()
     assert crawler.pipeline._batch(Few) == (["two", "three"], True)  # type: ignore[arg-type]
     rest.join()
+    Few.queue.has_waited = False
+    enough = list(range(crawler.pipeline._FEW))
+    for item in enough:
+        Few.queue.put(item)
+    assert crawler.pipeline._batch(Few) == (enough, False)  # type: ignore[arg-type]
+    assert not Few.queue.has_waited  # what a rare page leads to is not held up for a full batch
 
 
 def test_the_queue_never_grows_beyond_its_bound(site: Site, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
