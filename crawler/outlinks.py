@@ -18,11 +18,11 @@ MAX_NESTING: Final = 3  # of sitemaps: robots.txt, an index, another one in it
 
 
 class Outlinks:
-    """The edges of what one crawl fetches. A URL is judged once, however many pages link to it."""
+    """The edges of what one crawl fetches, for all its threads. A URL is judged once, however many pages link to it."""
 
-    def __init__(self, config: Config, scope: Scope) -> None:
+    def __init__(self, config: Config) -> None:
         self._config = config
-        self._scope = scope
+        self._scope = Scope(config.scope, config.seeds, config.include, config.exclude)
         self._judged = lru_cache(maxsize=8192)(self._judge)
 
     def verdict(self, url: str) -> str | None:

@@ -20,6 +20,7 @@ from crawler.config import Config
 from crawler.errors import UsageError
 from crawler.frontier import HOST_SHARE, Frontier
 from crawler.machine import cores, has_gil
+from crawler.outlinks import Outlinks
 from crawler.pace import Pace
 from crawler.probe import Probes
 from crawler.readers import MOST_READERS, Readers
@@ -27,7 +28,7 @@ from crawler.report import Progress, Report, Tally
 from crawler.stages import Account, Stage, bound, total
 from crawler.store import HostPace, Outcome, Revisit, RobotsReply, Store, open_store
 from crawler.traps import Traps
-from crawler.urls import Scope, hostname, origin
+from crawler.urls import hostname, origin
 from crawler.visit import Visitor
 from crawler.workers import Worker, join
 
@@ -223,10 +224,9 @@ def _turn(
     joined. Joined, never waited for by sleeping; the main thread's joins are short so that Ctrl-C gets through.
     """
     config = ring.config
-    scope = Scope(config.scope, config.seeds, config.include, config.exclude)
-    probes = Probes()
+    outlinks, probes = Outlinks(config), Probes()
     visitors = [
-        Visitor(config, scope, access, ring.traps, probes, ring.readers, ring.account("parse"))
+        Visitor(config, outlinks, access, ring.traps, probes, ring.readers, ring.account("parse"))
         for _ in range(config.threads)
     ]
     fetchers = [_worker("fetch", n, fetch_loop, ring, one.account, one) for n, one in enumerate(visitors, 1)]

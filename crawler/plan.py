@@ -6,9 +6,10 @@ from typing import Any, Final
 from crawler.access import Access
 from crawler.config import Config
 from crawler.frontier import Permit
+from crawler.outlinks import Outlinks
 from crawler.pipeline import no_seed, pace_of
 from crawler.robots import Rules
-from crawler.urls import Scope, host, normalize, origin
+from crawler.urls import host, normalize, origin
 from crawler.visit import Visitor
 
 _SITEMAPS: Final = 5  # of an origin that are looked into; where there are more, it is told that there are
@@ -23,8 +24,7 @@ def preview(config: Config) -> dict[str, Any]:
     """
     if not config.seeds:
         raise no_seed()
-    scope = Scope(config.scope, config.seeds, config.include, config.exclude)
-    visitor = Visitor(config, scope, Access(config))
+    visitor = Visitor(config, Outlinks(config), Access(config))
     try:
         permits = {home: visitor.robots(home).permit for home in dict.fromkeys(map(origin, config.seeds))}
         told = {home: _told(config, visitor, home, permit) for home, permit in permits.items()}

@@ -28,7 +28,7 @@ from crawler.stages import Account
 from crawler.store import Edge, Outcome, RobotsReply, State
 from crawler.transport import FetchError
 from crawler.traps import Traps
-from crawler.urls import Scope, is_front, normalize, origin
+from crawler.urls import is_front, normalize, origin
 
 
 class Visited(NamedTuple):
@@ -44,20 +44,22 @@ class Visitor:
     def __init__(
         self,
         config: Config,
-        scope: Scope,
+        outlinks: Outlinks,
         access: Access,
         traps: Traps | None = None,
         probes: Probes | None = None,
         readers: Readers | None = None,
         account: Account | None = None,
     ) -> None:
-        """`traps`, `probes` and `readers` are what all visitors of a crawl share; `account` is that of the thread."""
+        """`outlinks`, `traps`, `probes` and `readers` are what all visitors of a crawl share; `account` is that of the
+        thread.
+        """
         self._config = config
         self._traps = traps or Traps()
         self._probes = probes or Probes()
         self._readers = readers or Readers()
         self._stopped = threading.Event()
-        self._outlinks = Outlinks(config, scope)
+        self._outlinks = outlinks
         # Where a sitemap may be, though nobody said so.
         self._guesses = {origin(seed) + "/sitemap.xml" for seed in config.seeds}
         self.account = account or Account()
