@@ -126,7 +126,7 @@ def crawl_command(**flags: Any) -> int:
         )
     quiet_collector()
     with counted_interrupts() as interrupts:
-        report = crawl(config, on_progress=console.progress, interrupts=interrupts.count)
+        report = crawl(config, on_progress=interrupts.announced(console), interrupts=interrupts.count)
     from crawler.summaries import bounds, profile, summary
 
     if report.fetched or report.interrupted or not report.no_seed_fetched:
@@ -175,7 +175,7 @@ def update_command(**flags: Any) -> int:
     console, config = prepare(flags)
     quiet_collector()
     with counted_interrupts() as interrupts:
-        report = update(config, before=before, on_progress=console.progress, interrupts=interrupts.count)
+        report = update(config, before=before, on_progress=interrupts.announced(console), interrupts=interrupts.count)
     from crawler.summaries import bounds, updated
 
     if flags["as_json"]:

@@ -79,7 +79,7 @@ class Console:
             return
         rate = now.pages / now.seconds if now.seconds else 0.0
         listed = f" · {now.listed} listed by sitemaps" if now.listed else ""
-        waiting = f"{now.pages} pages · {now.queued} queued{listed} · {now.failed} failed"
+        waiting = f"{counted(now.pages, 'page')} · {now.queued} queued{listed} · {now.failed} failed"
         line = f"{waiting} · {rate:.1f} pages/s · {size(now.bytes)}"
         line += f" · waits {now.waits}" if now.waits else f" · {now.host}"
         with self._lock:

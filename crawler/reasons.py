@@ -37,7 +37,10 @@ _REASONS: Final[dict[str, tuple[str, str]]] = {
     ),
     "connect-error": ("its host could not be reached", _LATER),
     "dns-error": ("its host has no address", _LATER),
-    "tls-error": ("no secure connection could be made", "check the certificate of its host"),
+    "tls-error": (
+        "no secure connection could be made",
+        "check its certificate; for a server of your own: --insecure",
+    ),
     "timeout": ("it did not answer in time", "give it longer: --timeout 120"),
     "truncated": ("the answer ended too early", _LATER),
     "protocol-error": ("the answer was no proper HTTP", ""),

@@ -49,6 +49,8 @@ class Report:
     indexed: int
     """Pages indexed in this run."""
     bytes: int
+    failures: int = 0
+    """URLs that failed in this run."""
     duplicates: int = 0
     """URLs that show the very same as a page that is indexed under another URL."""
     changes: dict[str, int] = field(default_factory=dict)
@@ -83,6 +85,7 @@ class Report:
             fetched=run.fetched,
             indexed=run.pages,
             bytes=run.bytes,
+            failures=run.failed,
             duplicates=totals.duplicates,
             changes={"new": run.new, "changed": run.changed, "gone": run.gone, "same": run.same},
             listed=run.listed,

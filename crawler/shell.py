@@ -25,6 +25,7 @@ from crawler.errors import CrawlerError, UsageError
 
 if TYPE_CHECKING:
     from crawler.config import Config
+    from crawler.report import Progress
 
 _NOT_PLAIN = re.compile("[^ -~]")
 _SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 143}
@@ -64,8 +65,8 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--db", metavar="PATH", help="The index file (also CRAWL_DB).  [default: crawl.db]"),
         click.option("--config", "config_file", metavar="FILE", help="Settings.  [default: ./config.toml if there]"),
-        click.option("-q", "--quiet", is_flag=True, help="No progress, no summary."),
-        click.option("-v", "--verbose", is_flag=True, help="Show the traceback of an error, and what bounds a crawl."),
+        click.option("-q", "--quiet", is_flag=True, help="No progress, no summary, no profile."),
+        click.option("-v", "--verbose", is_flag=True, help="Show tracebacks of errors; of a crawl, what bounds it."),
         click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
     ):
         command = option(command)
@@ -99,7 +100,8 @@ def run(main: click.Group, args: list[str]) -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
-        return _fail(UsageError(_one_line(error), "crawl --help"))
+        context = getattr(error, "ctx", None)
+        return _fail(UsageError(_one_line(error), f"{context.command_path if context else 'crawl'} --help"))
     except click.Abort:
         return 130
     except ReaderGone:
@@ -178,6 +180,19 @@ class Interrupts:
 
     def count(self) -> int:
         return len(self._seen)
+
+    def announced(self, console: Console) -> Callable[["Progress"], None]:
+        """Shows how far a crawl is, and answers the first of them: what is under way may take until its timeout."""
+        is_told = False
+
+        def show(now: "Progress") -> None:
+            nonlocal is_told
+            if self._seen and not is_told:
+                is_told = True
+                console.say("Finishing what is under way. Once more, and its answers are not waited for.")
+            console.progress(now)
+
+        return show
 
     @property
     def exit_code(self) -> int:

@@ -16,7 +16,9 @@ def summary(report: Report, db: str, *, insecure: bool = False) -> str:
     rate = report.indexed / report.seconds if report.seconds else 0.0
     lines = []
     if not report.fetched and not report.interrupted and report.pages:
-        lines.append(f"Nothing was left to fetch: {counted(report.pages, 'page')} in {db}.")
+        failed = f"Nothing could be fetched, {counted(report.failures, 'URL')} failed"
+        nothing = failed if report.failures else "Nothing was left to fetch"
+        lines.append(f"{nothing}: {counted(report.pages, 'page')} in {db}.")
     else:
         done = "Interrupted: indexed" if report.interrupted else "Indexed"
         speed = f"{report.seconds:.1f} s ({rate:.1f} pages/s, {size(report.bytes)})"
@@ -37,6 +39,10 @@ def summary(report: Report, db: str, *, insecure: bool = False) -> str:
         )
     if report.queued:
         lines.append(f"{counted(report.queued, 'URL')} still queued: the same command goes on from here.")
+    elif report.interrupted:
+        lines.append("All is fetched, and what comes at the end is not done: the same command goes on from here.")
+    elif report.failures and not report.fetched:
+        lines.append("To try them again: crawl update. Why one of them failed, and what to do: crawl why URL")
     elif not report.fetched and report.pages:
         lines.append("To fetch everything again: the same command with --fresh.")
     if insecure:
@@ -86,17 +92,17 @@ def bounds(report: Report) -> str:
     most = sorted(FETCHING, key=shares.__getitem__, reverse=True)
     told = ", ".join(f"{_percent(shares[stage])} {FETCHING[stage]}" for stage in most if shares[stage] >= 0.01)
     if report.bound == "cpu":
-        verdict = "the CPU; fewer or smaller pages would help (exclude, max_size), more --threads would not"
+        verdict = "the CPU; fewer or smaller pages would help (--exclude, --max-size), more --threads would not"
     elif report.bound == "disk":
-        verdict = "the disk of the index file; a faster one would help, more --threads would not"
+        verdict = "writing to the index file; a faster disk or a free core would help, more --threads would not"
     elif report.bound == "politeness":
         verdict = "politeness; more hosts at once would help, or a shorter --delay where you may"
     elif shares["per_host"] >= _NOTICED:
-        verdict = "the latency of servers; a greater --per-host would help, where you may"
+        verdict = "the latency of servers; a greater --per-host would help, where you may, and --threads to match"
     elif shares["idle"] >= _NOTICED:
         verdict = "the latency of servers; there were too few links at a time for more --threads to help"
     else:
-        verdict = "the latency of servers; more --threads would help"
+        verdict = "the latency of servers; more --threads would help, and a greater --per-host where you may"
     return f"Time: {told}. What bounds it: {verdict}."
 
 

@@ -106,7 +106,11 @@ def _page(page: Indexed) -> Iterator[tuple[str, str]]:
 
 def status(now: Status) -> str:
     """How an index stands."""
-    alike = f", {now.duplicates} more URLs the same, {now.similar} nearly" if now.duplicates or now.similar else ""
+    alike = (
+        f", {_several(now.duplicates, 'more URL')} the same, {now.similar} nearly"
+        if now.duplicates or now.similar
+        else ""
+    )
     rows = [
         ("file", f"{now.db}, {size(now.file_size)}; {size(now.disk_free)} free on its disk"),
         ("pages", f"{now.pages} in {_several(now.sections, 'section')}{alike}"),
@@ -124,7 +128,11 @@ def status(now: Status) -> str:
         end = f"finished {crawl.finished_at}" if crawl.finished_at else state
         rows.append(("crawl", f"started {crawl.started_at}, {end}"))
         rows.append(("rules", "; ".join(f"{name} {_plain(value)}" for name, value in crawl.rules.items() if value)))
-        rows += [("go on", crawl.go_on)] if crawl.go_on and crawl.process is None else []
+        if crawl.go_on and crawl.process is None:
+            rows += [
+                ("go on", crawl.go_on),
+                ("", "and what else it was given: --delay, --insecure and so on"),
+            ]
     rows += _list("waiting", (f"{w.queued}  {w.host}  by depth: {_counts(w.depths)}" for w in now.queued))
     rows += _list(
         "slowest", (f"{s.mean:.2f} s, {s.longest:.2f} at most, of {s.answers}  {s.host}" for s in now.slowest)

@@ -92,6 +92,16 @@ def test_quiet_says_nothing_and_help_shows_examples(site: Site, crawl: Crawl) ->
         assert "Examples:" in shown.stdout
 
 
+def test_the_hint_leads_to_the_help_of_the_command(crawl: Crawl) -> None:
+    """A flag that there is not is looked for where the flags are."""
+    for args, hint in (
+        (["--treads", "5"], "crawl crawl --help"),
+        (["search", "--limt", "3", "x"], "crawl search --help"),
+        (["update", "--profile"], "crawl update --help"),
+    ):
+        assert f"hint: {hint}\n" in crawl(*args).stderr
+
+
 @pytest.mark.parametrize(
     ("args", "complaint"),
     [
@@ -315,6 +325,27 @@ def test_a_signal_saves_and_the_same_command_goes_on(
     assert "the same command goes on from here" in messages
     assert crawl(*command).returncode == 0
     assert sorted(site.paths) == sorted({"/", "/sitemap.xml", *(f"/{n}" for n in range(1, 60))})
+
+
+def test_the_first_signal_is_answered_at_once(site: Site, tmp_path: Path) -> None:
+    """Who presses Ctrl-C is told what is waited for, while that is not there yet, and that a second one ends it."""
+    site.page("/", links=["/stuck"])
+    site.page("/stuck")
+    gate = site.hold("/stuck")
+    process = subprocess.Popen(
+        [*COMMAND, "--seed", site.url(), "--timeout", "30"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    while "/stuck" not in site.asked:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    told = next(line for line in process.stderr if "pages/s" not in line)  # but for progress
+    gate.set()
+    messages = process.communicate(timeout=40)[1]
+    assert told.startswith("Finishing what is under way")
+    assert "Interrupted: indexed 2 pages" in messages
+    assert process.returncode == 130
 
 
 def test_two_signals_end_at_once(site: Site, tmp_path: Path, crawl: Crawl) -> None:

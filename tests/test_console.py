@@ -512,6 +512,19 @@ class TestSummary:
         assert lines[0] == "Nothing was left to fetch: 40 pages in crawl.db."
         assert "--fresh" in lines[1]
 
+    def test_nothing_but_failures(self) -> None:
+        """Where all that was left failed, it is not said that nothing was left."""
+        nothing = report(fetched=0, indexed=0, failures=3, reasons={"tls-error": 3}, seconds=0.1)
+        lines = summary(nothing, "crawl.db").splitlines()
+        assert lines[0] == "Nothing could be fetched, 3 URLs failed: 40 pages in crawl.db."
+        assert "crawl update" in lines[2]
+        assert not any("--fresh" in line for line in lines)
+
+    def test_interrupted_at_the_end(self) -> None:
+        """All pages are there, and the next run does what comes after."""
+        lines = summary(report(interrupted=True), "crawl.db").splitlines()
+        assert "the same command goes on" in lines[1]
+
     def test_nothing_indexed(self) -> None:
         """A crawl without a page suggests no search."""
         text = summary(report(pages=0, indexed=0, fetched=1, reasons={"robots": 1}), "crawl.db")

@@ -101,9 +101,12 @@ def main() -> int:
     arguments = parsed_arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # or nginx would go on
     contenders = list(found_contenders(arguments))
-    print(f"{arguments.rounds} rounds, {cores()} cores")
+    print(f"rounds: {arguments.rounds}; cores: {cores()}")
     for contender in contenders:
         print(f"{contender.name}: {contender.versions}")
+    if not contenders:
+        print("nothing to compare")
+        return 1
     with tempfile.TemporaryDirectory(prefix="peers-") as folder:
         if arguments.seeds:
             return max([compared(seed, seed, contenders, arguments) for seed in arguments.seeds])
@@ -121,8 +124,8 @@ def main() -> int:
 
 
 def parsed_arguments() -> argparse.Namespace:
-    summary = (__doc__ or "").partition("\n")[0]
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.peers", description=summary)
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("python -m tests.benchmarks.peers", description=__doc__, formatter_class=layout)
     option = parser.add_argument
     option(
         "seeds", metavar="SEED", nargs="*", help="where crawls begin, each of a site of its own, instead of both sites"
