@@ -69,6 +69,17 @@ class FramedResponse(HTTPResponse):
         if is_odd or (not self.chunked and self.length is None):
             self.will_close = True
 
+    def _get_chunk_left(self) -> int | None:
+        """Raises HTTPException, also where something else than its end stands behind a chunk: its size is wrong then,
+        and http.client would drop two bytes of the text.
+        """
+        if self.chunk_left == 0:
+            if (end := self._safe_read(2)) != b"\r\n":  # type: ignore[attr-defined]
+                raise BadFraming(f"{end!r} stands where a chunk ends")
+            self.chunk_left = None
+        left: int | None = super()._get_chunk_left()  # type: ignore[misc]
+        return left
+
     def _read_next_chunk_size(self) -> int:
         """Raises HTTPException, also where http.client would take `+5`, `0x5` or `1_0` for a size (RFC 9112 §7.1)."""
         line = self.fp.readline(_LONGEST_LINE + 1)

@@ -106,6 +106,10 @@ class _Host:
             return self.queue[-1 if self.tempo.is_parked else 0][2]
         return self.again[0].url if self.again else None
 
+    def goes_on(self, number: int, now: float) -> bool:
+        """Whether so many URLs wait, and nothing but a free slot is waited for between them."""
+        return len(self.queue) >= number and not self.tempo.delay and self.ready_at <= now
+
     def take_task(self, rules: Rules, now: float) -> Task:
         """Takes the next URL out."""
         if not self.queue:
@@ -245,11 +249,12 @@ class Frontier:
             full = [host.name for host in hosts if len(host.queue) + len(host.again) > most]
             return list(self._held), full, room, self._host_share
 
-    def has_plenty(self, number: int) -> bool:
-        """Whether so many URLs wait in memory, and may be taken before any that was taken is settled."""
+    def have_plenty(self, hosts: Iterable[str], number: int) -> bool:
+        """Whether each of these hosts has so many URLs that may be taken at once, before any in flight is settled."""
         with self._changed:
-            left = math.inf if self._pages_left is None else self._pages_left
-            return min(len(self._held), left) - self._in_flight >= number
+            left = math.inf if self._pages_left is None else self._pages_left - self._in_flight
+            now, known = self._clock(), self._hosts
+            return left >= number and all(name in known and known[name].goes_on(number, now) for name in hosts)
 
     def waits_for(self) -> tuple[str, float, str] | None:
         """The host that comes next while all rest, for how many seconds yet, and the trouble that it is in, if any.

@@ -28,7 +28,7 @@ from crawler.report import Progress, Report, Tally
 from crawler.stages import Account, Stage, bound, total
 from crawler.store import HostPace, Outcome, Revisit, RobotsReply, Store, open_store
 from crawler.traps import Traps
-from crawler.urls import hostname, origin
+from crawler.urls import host, hostname, origin
 from crawler.visit import Visitor
 from crawler.workers import Worker, join
 
@@ -122,19 +122,23 @@ def index_loop(ring: Ring, account: Account) -> None:
 def _batch(ring: Ring) -> tuple[list[Item], bool]:
     """What is in the queue, at least one item and at most BATCH; whether the end mark came. Blocks for the first.
 
-    A few items cost little more to store than one. So a few are waited for, a moment at most, while the fetchers have
-    enough to do without what these bring; and no more than a few, for a rare page that these lead to comes next.
+    A few items cost little more to store than one. So a few are waited for, a moment at most, while the hosts that they
+    are of have enough to be asked for without what these bring; and no more than a few, for a rare page that these lead
+    to comes next.
     """
     batch: list[Item] = []
+    hosts: set[str] = set()
     item = ring.queue.get()
     until = time.monotonic() + _MOMENT
     while item is not None:
         batch.append(item)
         if len(batch) == BATCH:
             return batch, False
+        if isinstance(item, Outcome):
+            hosts.add(host(item.url))
         try:
             left = until - time.monotonic()
-            waits = len(batch) < _FEW and ring.queue.empty() and left > 0 and ring.frontier.has_plenty(_FEW)
+            waits = len(batch) < _FEW and ring.queue.empty() and left > 0 and ring.frontier.have_plenty(hosts, _FEW)
             item = ring.queue.get(timeout=left) if waits else ring.queue.get_nowait()
         except queue.Empty:
             return batch, False

@@ -100,10 +100,9 @@ class Readers:
                     return read(document)
                 return reader.read(document, account)
             except TimeoutError:
-                reader.end()
                 break
             except (EOFError, OSError):
-                reader.end()
+                continue
             finally:
                 self._free.put(reader)
         raise ParseError(f"{document.url}: not parsed: the process that reads it ends, or does not answer")
@@ -167,8 +166,12 @@ class _Reader:
 
     def read(self, document: Document, account: Account) -> Reading:
         """Raises what `reading.read` raises, or EOFError or OSError when the process ends over it."""
-        self._line.sendall(_message(msgspec.msgpack.encode(document)))
-        content = _content(self._stream)
+        try:
+            self._line.sendall(_message(msgspec.msgpack.encode(document)))
+            content = _content(self._stream)
+        except BaseException:  # in the midst of a message, perhaps: what comes next would be taken for another's
+            self.end()
+            raise
         came, cpu_seconds = _REPLY.unpack_from(content)
         account.add(cpu_seconds)
         reply = memoryview(content)[_REPLY.size :]

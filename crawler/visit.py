@@ -128,9 +128,9 @@ class Visitor:
         try:
             return Visited(self._judged(task, reply, any(validators)), answer)
         except ParseError as error:
-            return Visited(_outcome(task, "failed", "parse-error", str(error)), answer)
+            return Visited(_outcome(task, "failed", "parse-error", str(error), reply), answer)
         except Exception as error:  # noqa: BLE001
-            return Visited(_outcome(task, "failed", "internal-error", repr(error)[:500]), answer)
+            return Visited(_outcome(task, "failed", "internal-error", repr(error)[:500], reply), answer)
 
     def _refused(self, task: Task) -> Outcome | None:
         """Why the URL is not asked for, by its origin's robots.txt or as part of a trap; None when it is."""
@@ -217,7 +217,8 @@ class Visitor:
         if asked and (refused := unwanted(asked, _now())):
             return _outcome(task, "skipped", "noindex", "" if refused == "noindex" else refused, reply, edges=edges)
         if not page.sections:
-            return _outcome(task, "skipped", "empty", "no text", reply, edges=edges)
+            detail = "no text in what the parser could take apart in good time" if page.cut else "no text"
+            return _outcome(task, "skipped", "empty", detail, reply, edges=edges)
         if self._config.traps:
             text = page.text
             if self._is_soft_404(task, page, text, reading.text_hash):

@@ -323,6 +323,17 @@ def test_the_size_of_a_chunk_is_a_hexadecimal_number(serve: Serve, size: bytes) 
     assert caught.value.reason == "protocol-error"
 
 
+@pytest.mark.parametrize(
+    "chunks", [b"3\r\nabcXX2\r\nde\r\n0\r\n\r\n", b"3\r\nabcXX0\r\n\r\n", b"3\r\nabc\n\n0\r\n\r\n"]
+)
+def test_a_chunk_ends_where_its_size_says(serve: Serve, chunks: bytes) -> None:
+    """Two bytes of the text behind it would be lost, and nobody would know (RFC 9112 §7.1)."""
+    wire = serve(CHUNKED + chunks)
+    with fetcher() as some, pytest.raises(FetchError) as caught:
+        some.get(wire.url)
+    assert caught.value.reason == "protocol-error"
+
+
 def test_nothing_that_a_server_said_adds_a_line_to_a_request(serve: Serve) -> None:
     """A validator, a cookie or a URL with a line end in it is not sent at all."""
     wire = serve(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")

@@ -566,16 +566,32 @@ def take_robots(made: Frontier) -> Task:
 def test_there_is_plenty_while_fetchers_can_do_without_what_is_under_way() -> None:
     """Neither what was taken counts, nor what may not be taken before that is settled."""
     made = frontier(urls("a.test", 4), slots=4)
-    assert made.has_plenty(4)
-    assert not made.has_plenty(5)
+    assert made.have_plenty(["a.test"], 4)
+    assert not made.have_plenty(["a.test"], 5)
     task = take(made)
-    assert made.has_plenty(3)
-    assert not made.has_plenty(4)
+    assert made.have_plenty(["a.test"], 3)
+    assert not made.have_plenty(["a.test"], 4)
     made.give_back(task, GOOD)
-    assert not made.has_plenty(4)  # it is not settled yet
+    assert not made.have_plenty(["a.test"], 4)  # it is not settled yet
     made.settle([task.url.id], [], 0, 1)
-    assert made.has_plenty(3)
+    assert made.have_plenty(["a.test"], 3)
     limited = frontier(urls("a.test", 4), slots=4, max_pages=2)
     take(limited)
-    assert limited.has_plenty(1)
-    assert not limited.has_plenty(2)
+    assert limited.have_plenty(["a.test"], 1)
+    assert not limited.have_plenty(["a.test"], 2)
+
+
+def test_one_host_has_not_plenty_for_another() -> None:
+    """Each goes on by its own URLs: a chain of pages must not wait because another host has a thousand."""
+    made = frontier([*urls("a.test", 4), *urls("b.test", 1, first=9)], slots=4)
+    assert made.have_plenty(["a.test"], 2)
+    assert not made.have_plenty(["a.test", "b.test"], 2)
+    assert not made.have_plenty(["c.test"], 1)
+
+
+def test_a_host_that_rests_has_not_plenty() -> None:
+    """Between two requests, or after a trouble: nothing of it comes soon, however many URLs wait."""
+    assert not frontier(urls("a.test", 4), delay=1.0).have_plenty(["a.test"], 1)
+    made = frontier(urls("a.test", 4), slots=4)
+    made.give_back(take(made), Answer(trouble="http-503"))
+    assert not made.have_plenty(["a.test"], 1)

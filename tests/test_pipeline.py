@@ -262,6 +262,7 @@ def test_a_page_that_breaks_the_parser_costs_that_page(
     run(threads=1)
     assert indexed(db, site) == {"/", "/good"}
     assert states(db, site)["/bad"] == "failed internal-error"
+    assert rows(db, "SELECT status FROM urls WHERE url LIKE '%/bad'") == [200]  # it has answered
 
 
 def test_a_writer_that_fails_stops_the_crawl_and_blocks_nobody(
@@ -688,7 +689,7 @@ def test_a_batch_waits_for_more_while_fetchers_have_plenty_to_do(monkeypatch: py
     class Supply:
         plenty = False
 
-        def has_plenty(self, _: int) -> bool:
+        def have_plenty(self, *_: object) -> bool:
             return self.plenty
 
     class Watched(Queue[Any]):

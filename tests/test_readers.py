@@ -176,6 +176,25 @@ def test_an_error_of_the_reader_is_that_of_the_document(eager: Readers) -> None:
     assert children() == pid  # it lives
 
 
+def test_a_reply_that_was_not_read_is_not_that_of_the_next_document(
+    eager: Readers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When there is no memory for it, for one: the reader ends with it."""
+    content = readers._content
+    for _ in range(2):  # both are there now
+        eager.read(document())
+
+    def failing(stream: object) -> bytes:
+        monkeypatch.setattr(readers, "_content", content)
+        raise MemoryError
+
+    monkeypatch.setattr(readers, "_content", failing)
+    with pytest.raises(MemoryError):
+        eager.read(document())
+    for _ in range(2):  # either reader
+        assert eager.read(document("other")) == read(document("other"))
+
+
 def test_where_no_process_can_be_started_the_crawl_reads_itself(
     eager: Readers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
