@@ -97,7 +97,7 @@ def bounds(report: Report) -> str:
         verdict = "writing to the index file; a faster disk or a free core would help, more --threads would not"
     elif report.bound == "politeness":
         verdict = "politeness; more hosts at once would help, or a shorter --delay where you may"
-    elif shares["per_host"] >= _NOTICED:
+    elif shares["per_host"] >= max(_NOTICED, shares["idle"]):
         verdict = "the latency of servers; a greater --per-host would help, where you may, and --threads to match"
     elif shares["idle"] >= _NOTICED:
         verdict = "the latency of servers; there were too few links at a time for more --threads to help"

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,18 @@ def test_what_bounds_a_crawl(cores: int, stages: dict[Stage, tuple[float, float]
     """The rules, for a crawl of ten seconds."""
     nothing: dict[Stage, Spent] = total([])
     assert bound(nothing | {stage: Spent(*spent) for stage, spent in stages.items()}, 10.0, cores) == expected
+
+
+def test_what_threads_lack_most_is_named() -> None:
+    """Where most of them have nothing to do, it would not help to ask the host for more at once."""
+    spent: dict[Stage, Spent] = {"fetch": Spent(10, 1), "idle": Spent(24), "per_host": Spent(7)}
+    nothing = Report(
+        pages=1, failed=0, skipped=0, queued=0, gone=0, reasons={}, fetched=1, indexed=1, bytes=1, seconds=10.0,
+        interrupted=False, resumed=False, seeds={}, stages=total([]) | spent, bound="latency",
+    )  # fmt: skip
+    assert "too few links" in bounds(nothing)
+    waiting: dict[Stage, Spent] = {"idle": Spent(7), "per_host": Spent(24)}
+    assert "a greater --per-host" in bounds(replace(nothing, stages=nothing.stages | waiting))
 
 
 class TestCrawl:
