@@ -34,7 +34,7 @@ from crawler.workers import Worker, join
 
 QUEUE_BOUND: Final = 64  # documents between fetchers and indexers: memory is bounded by this, not by luck
 BATCH: Final = 64  # outcomes in one transaction at most
-_FEW: Final = 16  # items that make a transaction worth its while: twice as many are stored no faster
+_FEW: Final = 16  # items that are worth a wait; a crawl that waited for more went no faster
 DEFAULT_DELAY: Final = 1.0  # seconds between requests to a host that is not this machine
 OWN_CARE: Final = 0.2  # how much less this very machine rests when it is in trouble
 _ROOM: Final = 4 * HOST_SHARE  # new URLs that a transaction hands back at most

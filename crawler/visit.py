@@ -328,6 +328,8 @@ def _outcome(
     unchanged: bool = False,
 ) -> Outcome:
     header: Mapping[str, str] = reply.headers if reply else {}
+    # What an older page that stays must not be taken for, when the server is asked whether that has changed.
+    validated: Mapping[str, str] = {} if state == "failed" else header
     page, body_hash, text_hash, sketch, values = reading or (None, "", "", None, None)
     return Outcome(
         id=task.url.id,
@@ -342,8 +344,8 @@ def _outcome(
         size=len(reply.body) if reply else 0,
         seconds=reply.seconds if reply else 0.0,
         content_type=header.get("Content-Type", "")[:200],
-        etag=header.get("ETag", "")[:500],
-        last_modified=header.get("Last-Modified", "")[:100],
+        etag=validated.get("ETag", "")[:500],
+        last_modified=validated.get("Last-Modified", "")[:100],
         unchanged=unchanged,
         page=page,
         body_hash=body_hash,

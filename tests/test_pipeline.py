@@ -265,6 +265,16 @@ def test_a_page_that_breaks_the_parser_costs_that_page(
     assert rows(db, "SELECT status FROM urls WHERE url LIKE '%/bad'") == [200]  # it has answered
 
 
+def test_a_page_that_is_cut_before_its_text_says_so(site: Site, db: Path, run: Run) -> None:
+    """It has text, which the parser does not come to."""
+    many = b" ".join(b"attribute%d" % number for number in range(8_000))
+    site.raw("/", b"<!doctype html><title>cut</title><p " + many + b">words", Content_Type="text/html")
+    run()
+    assert states(db, site)["/"] == "skipped empty"
+    (detail,) = rows(db, "SELECT detail FROM urls WHERE reason = 'empty'")
+    assert "what the parser could take apart" in detail
+
+
 def test_a_writer_that_fails_stops_the_crawl_and_blocks_nobody(
     site: Site, db: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,6 +52,24 @@ def test_new_changed_gone_and_same(run: Run, again: Again, site: Site, db: Path)
     assert [search(word, db=db).total for word in ("before", "after", "farewell", "welcome")] == [0, 1, 0, 1]
 
 
+def test_what_could_not_be_read_is_asked_for_whole_again(
+    run: Run, again: Again, site: Site, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The older page stays; by the validator of the one that was not read, it would stay for ever."""
+    import crawler.reading
+
+    site.page("/", "the older words", ETag='"one"')
+    run()
+    site.page("/", "the newer words", ETag='"two"')
+    with monkeypatch.context() as broken:
+        broken.setattr(crawler.reading, "parse", lambda *_, **__: 1 / 0)
+        again()
+    assert states(db, site)["/"] == "failed internal-error"
+    assert search("older", db=db).total == 1
+    assert again() == found(changed=1)
+    assert search("newer", db=db).total == 1
+
+
 @pytest.mark.parametrize(
     "validator", [{"ETag": '"one"'}, {"Last-Modified": "Mon, 01 Jun 2026 00:00:00 GMT"}], ids=["etag", "last-modified"]
 )
