@@ -9,8 +9,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -327,42 +329,45 @@ def test_a_signal_saves_and_the_same_command_goes_on(
     assert sorted(site.paths) == sorted({"/", "/sitemap.xml", *(f"/{n}" for n in range(1, 60))})
 
 
-def test_the_first_signal_is_answered_at_once(site: Site, tmp_path: Path) -> None:
-    """Who presses Ctrl-C is told what is waited for, while that is not there yet, and that a second one ends it."""
+@contextmanager
+def waiting_crawl(site: Site, folder: Path, *options: str) -> Iterator[tuple["subprocess.Popen[str]", threading.Event]]:
+    """A crawl that waits for the second of two pages, which answers once the event is set."""
     site.page("/", links=["/stuck"])
     site.page("/stuck")
-    gate = site.hold("/stuck")
+    gate, pipe = site.hold("/stuck"), subprocess.PIPE
     process = subprocess.Popen(
-        [*COMMAND, "--seed", site.url(), "--timeout", "30"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+        [*COMMAND, "--seed", site.url(), *options], cwd=folder, stdout=pipe, stderr=pipe, text=True
     )
-    while "/stuck" not in site.asked:
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    assert process.stderr is not None
-    told = next(line for line in process.stderr if "pages/s" not in line)  # but for progress
-    gate.set()
-    messages = process.communicate(timeout=40)[1]
+    try:
+        while "/stuck" not in site.asked:
+            assert process.poll() is None
+            time.sleep(0.01)
+        yield process, gate
+    finally:
+        gate.set()
+        process.kill()
+        process.communicate()
+
+
+def test_the_first_signal_is_answered_at_once(site: Site, tmp_path: Path) -> None:
+    """Who presses Ctrl-C is told what is waited for, while that is not there yet, and that a second one ends it."""
+    with waiting_crawl(site, tmp_path, "--timeout", "30") as (process, gate):
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        told = next(line for line in process.stderr if "pages/s" not in line)  # but for progress
+        gate.set()
+        _, messages = process.communicate(timeout=40)
     assert told.startswith("Finishing what is under way")
     assert "Interrupted: indexed 2 pages" in messages
     assert process.returncode == 130
 
 
-def test_two_signals_end_at_once(site: Site, tmp_path: Path, crawl: Crawl) -> None:
+def test_two_signals_end_at_once(site: Site, tmp_path: Path) -> None:
     """A second Ctrl-C gives up a request that does not answer; its URL stays queued."""
-    site.page("/", links=["/stuck"])
-    site.page("/stuck")
-    gate = site.hold("/stuck")
-    process = subprocess.Popen(
-        [*COMMAND, "--seed", site.url(), "--json", "-q"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
-    )
-    while "/stuck" not in site.asked:
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGTERM)  # another one, for two of the same may arrive as one
-    out, _ = process.communicate(timeout=20)
-    gate.set()
+    with waiting_crawl(site, tmp_path, "--json", "-q") as (process, _):
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)  # another one, for two of the same may arrive as one
+        out, _messages = process.communicate(timeout=20)
     assert process.returncode == 130
     report = json.loads(out)
     assert (report["interrupted"], report["pages"], report["queued"]) == (True, 1, 1)
