@@ -595,3 +595,6 @@ def test_a_host_that_rests_has_not_plenty() -> None:
     made = frontier(urls("a.test", 4), slots=4)
     made.give_back(take(made), Answer(trouble="http-503"))
     assert not made.have_plenty(["a.test"], 1)
+    resting = Frontier(lambda _: Pace(4, 0.0, rest=60.0), waiting=4, clock=Clock())  # as it asked the last time
+    resting.refill(urls("a.test", 4))
+    assert not resting.have_plenty(["a.test"], 1)
